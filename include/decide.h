@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * decide.h - policy: what becomes of one network call. Pure: library and supervisor ask the same
+ * function, and tests/unit/decide.vectors proves both.
+ */
+#ifndef SOCKSHIM_DECIDE_H
+#define SOCKSHIM_DECIDE_H
+
+#include "settings.h"
+
+enum call_kind {
+	CALL_SOCKET,  /* socket(), socketpair(): domain, type, protocol */
+	CALL_CONNECT, /* connect(), and sends with MSG_FASTOPEN on a stream socket */
+	CALL_SEND,    /* a send with a destination address */
+	CALL_BIND,
+	CALL_LISTEN, /* `to` is the socket's own address */
+	CALL_OPTION, /* setsockopt(): level and option that make the kernel send (multicast join) */
+	CALL_LOOKUP, /* a question for `name`, or for the name of `to` */
+};
+
+struct call {
+	uint8_t kind;	/* enum call_kind */
+	int domain;	/* AF_* of the socket where known, else of the address; AF_UNSPEC */
+	int type;	/* SOCK_*, without SOCK_CLOEXEC and SOCK_NONBLOCK; 0 unknown */
+	int protocol;	/* IPPROTO_* as SO_PROTOCOL gives it; for CALL_SOCKET as given by the program */
+	int family;	/* sa_family of `to` as given */
+	int level, option; /* CALL_OPTION */
+	bool has_to;	/* `to` is filled in (AF_INET and AF_INET6 only) */
+	bool is_virtual; /* `to` lies in a virtual network */
+	struct addr to;
+	const char *name; /* what the virtual address stands for, or the name asked for; or NULL */
+	size_t name_len;
+	const char *exe;  /* path of the program, or NULL */
+};
+
+enum verdict {
+	VERDICT_PASS,	/* the kernel may do it as it stands */
+	VERDICT_PROXY,	/* through decision.proxy */
+	VERDICT_ANSWER, /* lookup: answered here, with a virtual address */
+	VERDICT_NARROW, /* bind, listen: on loopback instead of on every address */
+	VERDICT_REFUSE, /* decision.error */
+};
+
+/* Why; the words are in decide.c's one table, with the errno and with what the user can do. */
+enum reason {
+	REASON_NONE,
+	REASON_LOCALHOST,	/* loopback, Localhost refuse */
+	REASON_UDP,		/* datagrams cannot go through SOCKS CONNECT */
+	REASON_ICMP,
+	REASON_RAW,
+	REASON_MULTICAST,
+	REASON_FAMILY,		/* a family that reaches a network and no proxy speaks */
+	REASON_PROTOCOL,	/* SCTP, DCCP, UDP-Lite, … */
+	REASON_MPTCP,
+	REASON_RULE,		/* a Match block says Refuse */
+	REASON_INBOUND,
+	REASON_STALE,		/* a virtual address without a name */
+	REASON_NAME,		/* a name that must not be asked for */
+	REASON_BROKEN,		/* no session, or no settings: everything is refused */
+	REASON_COUNT
+};
+
+struct decision {
+	uint8_t verdict; /* enum verdict */
+	uint8_t reason;	 /* enum reason, with REFUSE and NARROW */
+	int error;	 /* errno, with REFUSE */
+	uint8_t proxy;	 /* index into settings.proxies */
+	uint8_t isolate; /* enum isolate */
+	bool hold;	 /* half-close is held back */
+	bool pipeline;
+};
+
+/*
+ * Fills in *d and returns its verdict.
+ *
+ * Never VERDICT_PASS for a TCP connect to anything but loopback (with Localhost direct), a rule's
+ * Direct, or the very address and port of a configured proxy; never for a datagram but to loopback
+ * (with Localhost direct) or a rule's Direct; never for a family off the list of local ones
+ * (AF_UNSPEC as disconnect, AF_UNIX, AF_NETLINK, AF_ALG, AF_KEY).
+ */
+enum verdict decide(const struct settings *s, const struct call *c, struct decision *d);
+
+/* "datagrams cannot pass a SOCKS proxy" and "set Localhost direct to allow loopback"; static. */
+const char *reason_words(enum reason r);
+const char *reason_hint(enum reason r);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* settings.h - the effective settings: one flat object without pointers, shared by a session. */
+#ifndef SOCKSHIM_SETTINGS_H
+#define SOCKSHIM_SETTINGS_H
+
+#include "addr.h"
+
+#define SETTINGS_PROXIES 16
+#define SETTINGS_RULES 128
+#define SETTINGS_PATTERNS 1024
+#define SETTINGS_TEXT 32768
+
+enum resolve { RESOLVE_VIRTUAL, RESOLVE_REMOTE };
+enum isolate {
+	ISOLATE_NONE,
+	ISOLATE_SESSION,
+	ISOLATE_PROCESS,
+	ISOLATE_DESTINATION,
+	ISOLATE_CONNECTION
+};
+enum localhost { LOCALHOST_REFUSE, LOCALHOST_DIRECT };
+enum inbound { INBOUND_LOOPBACK, INBOUND_NONE, INBOUND_ANY };
+enum half_close { HALF_CLOSE_AUTO, HALF_CLOSE_PASS, HALF_CLOSE_HOLD };
+enum unwrappable { UNWRAPPABLE_REFUSE, UNWRAPPABLE_ALLOW };
+enum log_level { LOG_SILENT, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+struct proxy {
+	uint8_t protocol; /* SOCKS_V4A or SOCKS_V5 */
+	bool tor;	  /* tor://: Tor's extensions may be used */
+	bool credentials; /* user (and password) are set */
+	uint8_t user_len, password_len;
+	uint8_t user[255], password[255];
+	struct addr at;	 /* where it listens; for a host name all zero until resolved */
+	char host[256];	 /* host as written, for messages and for resolving */
+	char path[108];	 /* unix:PATH, else "" */
+};
+
+/* One condition of a Match line. Those of one kind are alternatives; a negated one excludes. */
+struct pattern {
+	uint8_t kind; /* enum pattern_kind */
+	bool negated;
+	uint16_t text;	  /* offset of a glob (NUL-terminated) */
+	uint16_t lo, hi;  /* ports */
+	struct net net;
+};
+enum pattern_kind { PATTERN_HOST, PATTERN_NET, PATTERN_PORT, PATTERN_EXE };
+
+enum route { ROUTE_NONE, ROUTE_PROXY, ROUTE_DIRECT, ROUTE_REFUSE };
+
+/* A Match block; values that it does not set are -1. */
+struct rule {
+	uint16_t first, count; /* its patterns; none: `Match all` */
+	uint8_t route;	       /* enum route */
+	uint8_t proxy;	       /* index, with ROUTE_PROXY */
+	int8_t isolate, half_close, pipeline;
+};
+
+struct settings {
+#define SETTING_CHOICE uint8_t
+#define SETTING_SECONDS uint32_t
+#define SETTING_NET struct net
+#define SETTING_PROXY uint8_t
+#define SETTING_TEXT uint16_t
+#define SETTING(field, key, type, choices, def, match, help) SETTING_##type field;
+#include "settings.def"
+#undef SETTING
+	uint16_t proxy_count, rule_count, pattern_count, text_used;
+	struct proxy proxies[SETTINGS_PROXIES];
+	struct rule rules[SETTINGS_RULES];
+	struct pattern patterns[SETTINGS_PATTERNS];
+	char text[SETTINGS_TEXT]; /* text[0] is NUL: offset 0 is "" */
+};
+
+#endif

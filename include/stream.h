@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stream.h - from a socket to a tunnel, stepwise: connect to the proxy, then the SOCKS handshake, on
+ * the program's own descriptor. Never waits: stream_step() does what can be done now and says what to
+ * wait for. The state holds no pointer, so that it may lie in memory shared by processes.
+ */
+#ifndef SOCKSHIM_STREAM_H
+#define SOCKSHIM_STREAM_H
+
+#include "decide.h"
+#include "session.h"
+#include "socks.h"
+
+enum stream_state {
+	STREAM_CONNECTING, /* the kernel's connect to the proxy is under way */
+	STREAM_HANDSHAKE,
+	STREAM_OPEN,
+	STREAM_FAILED,
+};
+
+struct stream {
+	struct socks socks;
+	struct addr to;	   /* what the program asked for */
+	int32_t name;	   /* index into the names table, or -1 */
+	uint8_t state;	   /* enum stream_state */
+	uint8_t command;   /* enum socks_command */
+	uint8_t proxy;	   /* index into settings.proxies */
+	uint8_t isolate;   /* enum isolate */
+	bool pipeline;
+	bool blocking;	   /* connect(2) returned 0 or waited: the descriptor blocks */
+	uint64_t deadline; /* CLOCK_MONOTONIC in ns; 0: none */
+	uint64_t started;
+	uint64_t serial;   /* drawn per stream, for Isolate connection */
+};
+
+/* Prepares a stream for `to` (and the name it stands for, or -1) as `d` decided. */
+void stream_init(struct stream *st, const struct session *s, const struct decision *d,
+		 const struct addr *to, int32_t name, enum socks_command command);
+
+/*
+ * Calls connect(2) on `fd` (domain AF_INET or AF_INET6) to the proxy. 0: go on with stream_step();
+ * else -errno as connect(2) gives it (-EISCONN, -EALREADY, -EBADF, …): the stream has not begun.
+ * -EAFNOSUPPORT: this socket's family cannot reach the proxy; it needs a replacement.
+ */
+int stream_start(struct stream *st, const struct session *s, int fd, int domain);
+
+/*
+ * Does what can be done without waiting. Returns POLLIN or POLLOUT: call again when the descriptor is
+ * so; 0: the tunnel is open; -errno: it failed, and the socket has been shut down both ways.
+ * `answer` is for RESOLVE and RESOLVE_PTR, else NULL. Checks the deadline by itself.
+ */
+int stream_step(struct stream *st, const struct session *s, int fd, struct socks_answer *answer);
+
+/* Milliseconds until the deadline, for poll(2); -1: none. */
+int stream_timeout(const struct stream *st);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * streams.h - the table of live streams, keyed by socket cookie, in memory shared by a session.
+ * Lock-free; every field read from it is checked. One entry is 64 bytes.
+ */
+#ifndef SOCKSHIM_STREAMS_H
+#define SOCKSHIM_STREAMS_H
+
+#include "addr.h"
+
+#define STREAMS_SLOTS 32768u
+
+struct streams; /* streams_size() bytes of zeroed memory, aligned to 64 */
+
+/* What is known of a stream. */
+struct stream_entry {
+	uint64_t cookie;   /* SO_COOKIE; never 0 */
+	uint64_t started;  /* CLOCK_MONOTONIC, ns */
+	struct addr to;	   /* the address that the program used */
+	int32_t name;	   /* index into the names table, or -1 */
+	int32_t pid;
+};
+
+size_t streams_size(void);
+
+/* Lists a stream. 0, or -ENOSPC: all places for this cookie are held by live ones (it goes unlisted). */
+int streams_add(struct streams *t, const struct stream_entry *e);
+
+/* Copies the entry of a cookie; -ENOENT. */
+int streams_find(const struct streams *t, uint64_t cookie, struct stream_entry *out);
+
+/* Takes an entry out (socket disconnected or closed); nothing if it is not there. */
+void streams_drop(struct streams *t, uint64_t cookie);
+
+/* Calls `each` for every entry until it returns non-zero, and returns that, else 0. */
+int streams_each(const struct streams *t, int (*each)(void *arg, const struct stream_entry *e),
+		 void *arg);
+
+/* Does any entry refer to name `index`? (for names_add()) */
+bool streams_uses_name(void *streams, uint32_t index);
+
+#endif
