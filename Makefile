@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+# sockshim. `make help` lists the targets. Everything is built under $(B).
+
+B            ?= build
+PREFIX       ?= /usr/local
+SYSCONFDIR   ?= /etc
+BINDIR       ?= $(PREFIX)/bin
+LIBDIR       ?= $(PREFIX)/lib
+INCLUDEDIR   ?= $(PREFIX)/include
+MANDIR       ?= $(PREFIX)/share/man
+FUZZ_SECONDS ?= 30
+VERSION      := $(shell sed -n 's/.*SOCKSHIM_VERSION "\(.*\)"/\1/p' include/sockshim/version.h)
+
+# The packager's: replace them freely. What the code cannot do without is below.
+CFLAGS   ?= -O2 -g -fstack-protector-strong -fstack-clash-protection
+CPPFLAGS ?= $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+LDFLAGS  ?=
+CLANG    ?= clang
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough $(if $(WERROR),-Werror)
+BASE  = -std=gnu11 -Iinclude -MMD -MP $(WARN) $(CPPFLAGS) $(CFLAGS)
+# SAN=address,undefined: programs and unit tests; not the library, which others' programs load.
+SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+# Core and lib get no -D_GNU_SOURCE: they see the same headers in both object sets.
+PROG  = $(BASE) $(SANITIZE) -fPIE $(if $(filter src/core/% src/lib/%,$<),,-D_GNU_SOURCE)
+# The library: no libc macro or builtin may put another function in a hook's place.
+PIC   = $(BASE) -fPIC -fvisibility=hidden -fno-builtin \
+	-ftls-model=initial-exec -fasynchronous-unwind-tables \
+	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=0 -U_FILE_OFFSET_BITS -U_TIME_BITS
+LINK  = -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
+EXE   = $(CC) $(CFLAGS) $(SANITIZE) -pie -o $@ $(filter %.o,$^) $(LINK)
+
+sources = $(wildcard $(addsuffix /*.[cS],$(addprefix src/,$(1))))
+objects = $(addsuffix .o,$(addprefix $(B)/$(1)/,$(basename $(2))))
+BOTH := $(call sources,core lib)
+LIB  := $(call objects,pic,$(BOTH) $(call sources,shim))
+CORE := $(call objects,obj,$(BOTH))
+RUN  := $(call objects,obj,$(call sources,run))
+CTL  := $(call objects,obj,$(call sources,ctl))
+PROGRAMS := $(if $(RUN),$(B)/sockshim) $(if $(CTL),$(B)/sockshimctl)
+LIBRARY  := $(if $(call sources,shim),$(B)/libsockshim.so)
+
+built = $(patsubst $(1)/%.c,$(B)/$(2)/%,$(wildcard $(1)/$(3)*.c))
+UNIT  := $(call built,tests/unit,tests/unit,test_)
+FUZZ  := $(call built,tests/fuzz,tests/fuzz,fuzz_)
+E2E   := $(call built,tests/e2e/programs,tests/e2e)
+BENCH := $(call built,tests/bench,bench)
+# Sub-makes use every processor unless the user said otherwise.
+SUB     = +$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+all: $(LIBRARY) $(PROGRAMS) ## build library and programs (the default)
+.DEFAULT_GOAL := all
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | expand -t 14
+
+# A change of compiler or flags builds everything anew.
+FLAGS = $(CC) $(BASE) $(SANITIZE) | $(LINK)
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || echo '$(subst ','\'',$(FLAGS))' >$@
+FORCE:
+
+$(B)/obj/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(PROG) -c -o $@ $<
+$(B)/pic/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(PIC) -c -o $@ $<
+$(B)/pic/%.o: %.S $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(PIC) -c -o $@ $<
+
+# Anonymous: a named version would silently stop the interposition.
+$(B)/exports.map: include/calls.def
+	@mkdir -p $(@D)
+	(echo '{ global:'; sed -n 's/^CALL([^,]*, *\([a-zA-Z0-9_]*\),.*/\t\1;/p' $<; echo 'local: *; };') >$@
+
+$(B)/libsockshim.so: $(LIB) $(B)/exports.map
+	$(CC) $(CFLAGS) -shared -o $@ $(LIB) $(LINK) -Wl,-soname,$(@F) \
+		-Wl,--version-script=$(B)/exports.map -Wl,-z,nodelete -Wl,--no-undefined -ldl
+$(B)/sockshim: $(RUN) $(CORE)
+	$(EXE)
+$(B)/sockshimctl: $(CTL) $(CORE)
+	$(EXE) -pthread
+
+$(B)/obj/tests/unit/%.o: CPPFLAGS += -DVECTORS='"$(abspath tests/unit/decide.vectors)"'
+$(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(CORE)
+	@mkdir -p $(@D)
+	$(EXE) -lcmocka
+$(E2E): $(B)/tests/e2e/%: tests/e2e/programs/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(if $(filter static_%,$*),-static) \
+		$(if $(filter i386_%,$*),-m32) -o $@ $< -pthread -ldl
+$(B)/bench/%: tests/bench/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -o $@ $< -pthread -ldl
+$(FUZZ): $(B)/tests/fuzz/%: tests/fuzz/%.c $(call sources,core) $(wildcard include/*) $(B)/flags
+	@mkdir -p $(@D)
+	$(CLANG) -std=gnu11 -Iinclude -g -O1 -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -o $@ $(filter %.c,$^)
+
+unit: $(UNIT)
+test-programs: $(UNIT) $(E2E) $(FUZZ)
+
+clean: ## remove what was built
+	test ! -e $(B)/flags || rm -rf $(B)
+
+-include $(shell find $(B)/obj $(B)/pic -name '*.d' 2>/dev/null)
+.PHONY: all help demo check check-fast bench fuzz lint format install uninstall dist clean deps unit \
+	test-programs FORCE
+.DELETE_ON_ERROR:
