@@ -56,13 +56,27 @@ static inline long sys_call(long nr, long a, long b, long c, long d, long e, lon
 #define SYS6(nr, a, b, c, d, e, f) \
 	sys_call(nr, SYS_ARG(a), SYS_ARG(b), SYS_ARG(c), SYS_ARG(d), SYS_ARG(e), SYS_ARG(f))
 
-/* Opens read-only and close-on-exec. */
+/* Adds O_CLOEXEC. */
 int sys_open(const char *path, int flags, int mode);
 long sys_read(int fd, void *buf, size_t len);
 long sys_write(int fd, const void *buf, size_t len);
 int sys_close(int fd);
 int sys_getpid(void);
 int sys_gettid(void);
+
+/* Socket calls; connect and the like go through the one door that the guard will know. */
+int sys_connect(int fd, const void *to, size_t len);
+int sys_bind(int fd, const void *to, size_t len);
+long sys_send(int fd, const void *data, size_t len, int flags);
+long sys_recv(int fd, void *data, size_t len, int flags);
+int sys_getsockopt(int fd, int level, int option, void *value, size_t len);
+int sys_setsockopt(int fd, int level, int option, const void *value, size_t len);
+
+/* Takes a stream socket's connection away, so that it can be connected anew. */
+int sys_disconnect(int fd);
+
+/* SO_COOKIE, or 0. */
+uint64_t sys_cookie(int fd);
 
 /* CLOCK_MONOTONIC in ns. */
 uint64_t sys_now(void);

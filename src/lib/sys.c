@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* sys.c - system calls without libc. */
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <time.h>
+
+int sys_open(const char *path, int flags, int mode)
+{
+	return (int)SYS4(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, mode);
+}
+
+long sys_read(int fd, void *buf, size_t len)
+{
+	return SYS3(SYS_read, fd, buf, len);
+}
+
+long sys_write(int fd, const void *buf, size_t len)
+{
+	return SYS3(SYS_write, fd, buf, len);
+}
+
+int sys_close(int fd)
+{
+	return (int)SYS1(SYS_close, fd);
+}
+
+int sys_getpid(void)
+{
+	return (int)SYS0(SYS_getpid);
+}
+
+int sys_gettid(void)
+{
+	return (int)SYS0(SYS_gettid);
+}
+
+int sys_connect(int fd, const void *to, size_t len)
+{
+	return (int)SYS3(SYS_connect, fd, to, len);
+}
+
+int sys_bind(int fd, const void *to, size_t len)
+{
+	return (int)SYS3(SYS_bind, fd, to, len);
+}
+
+long sys_send(int fd, const void *data, size_t len, int flags)
+{
+	return SYS6(SYS_sendto, fd, data, len, flags, 0, 0);
+}
+
+long sys_recv(int fd, void *data, size_t len, int flags)
+{
+	return SYS6(SYS_recvfrom, fd, data, len, flags, 0, 0);
+}
+
+int sys_getsockopt(int fd, int level, int option, void *value, size_t len)
+{
+	socklen_t size = (socklen_t)len;
+
+	return (int)SYS5(SYS_getsockopt, fd, level, option, value, &size);
+}
+
+int sys_setsockopt(int fd, int level, int option, const void *value, size_t len)
+{
+	return (int)SYS5(SYS_setsockopt, fd, level, option, value, len);
+}
+
+int sys_disconnect(int fd)
+{
+	struct sockaddr none = {.sa_family = AF_UNSPEC};
+
+	return sys_connect(fd, &none, sizeof(none));
+}
+
+uint64_t sys_cookie(int fd)
+{
+	uint64_t cookie = 0;
+
+	if (sys_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, sizeof(cookie)) < 0)
+		return 0;
+	return cookie;
+}
+
+uint64_t sys_now(void)
+{
+	struct timespec t = {0};
+
+	/* The vDSO behind clock_gettime(2): libc's function neither locks nor sets errno here. */
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+long sys_slurp(const char *path, char *buf, size_t size)
+{
+	size_t have = 0;
+	long n = 1;
+	int fd = sys_open(path, O_RDONLY | O_NOCTTY, 0);
+
+	if (fd < 0)
+		return fd;
+	while (have < size && n > 0) {
+		n = sys_read(fd, buf + have, size - have);
+		if (n == -EINTR)
+			n = 1;
+		else if (n > 0)
+			have += (size_t)n;
+	}
+	if (have == size && n > 0) {
+		char more;
+
+		n = sys_read(fd, &more, 1) > 0 ? -EFBIG : 0;
+	}
+	sys_close(fd);
+	return n < 0 ? n : (long)have;
+}
+
+/*
+ * rt_sigprocmask(2) copies 8 bytes before it looks at its first argument, which is wrong here:
+ * EFAULT or EINVAL, and nothing changes.
+ */
+static int readable_8(uintptr_t at)
+{
+	return SYS4(SYS_rt_sigprocmask, ~0L, at, 0, 8) != -EFAULT;
+}
+
+int sys_readable(const void *at, size_t len)
+{
+	const uintptr_t page = 4096;
+	uintptr_t first = (uintptr_t)at & ~(uintptr_t)7, last = ((uintptr_t)at + len - 1) & ~(uintptr_t)7;
+
+	if (!len)
+		return 1;
+	if ((uintptr_t)at + len < (uintptr_t)at)
+		return 0;
+	return readable_8(first) && (first / page == last / page || readable_8(last));
+}
