@@ -9,6 +9,7 @@ LIBDIR       ?= $(PREFIX)/lib
 INCLUDEDIR   ?= $(PREFIX)/include
 MANDIR       ?= $(PREFIX)/share/man
 FUZZ_SECONDS ?= 30
+CHECK_FUZZ   ?= 5
 VERSION      := $(shell sed -n 's/.*SOCKSHIM_VERSION "\(.*\)"/\1/p' include/sockshim/version.h)
 
 # The packager's: replace them freely. What the code cannot do without is below.
@@ -46,6 +47,9 @@ UNIT  := $(call built,tests/unit,tests/unit,test_)
 FUZZ  := $(call built,tests/fuzz,tests/fuzz,fuzz_)
 E2E   := $(call built,tests/e2e/programs,tests/e2e)
 BENCH := $(call built,tests/bench,bench)
+HEADERS := $(notdir $(wildcard include/sockshim/*.h))
+MANUALS := $(notdir $(wildcard man/*.[1-8]))
+CONF     = $(SYSCONFDIR)/sockshim/sockshim.conf
 # Sub-makes use every processor unless the user said otherwise.
 SUB     = +$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
@@ -103,6 +107,57 @@ $(FUZZ): $(B)/tests/fuzz/%: tests/fuzz/%.c $(call sources,core) $(wildcard inclu
 
 unit: $(UNIT)
 test-programs: $(UNIT) $(E2E) $(FUZZ)
+
+deps: ## install what build and tests need, with apt-get
+	@.ci/deps
+
+demo: ## watch a program reach a name that exists only at the proxy
+	@.ci/deps demo
+	$(SUB) -s all
+	@B=$(abspath $(B)) tests/demo
+
+check: deps ## every test, and one line at the end: N passed, N failed
+	$(SUB) -s all test-programs
+	$(SUB) -s B=$(B)/asan SAN=address,undefined unit
+	@B=$(B) FUZZ_SECONDS=$(CHECK_FUZZ) tests/check lint unit unit-asan unit-valgrind fuzz ctl e2e
+
+check-fast: ## unit tests and lint
+	$(SUB) -s all unit
+	@B=$(B) tests/check lint unit
+
+lint: ## formatting, static analysis, manuals, and the rules of the code
+	$(SUB) -s all
+	@B=$(B) tests/check lint
+
+fuzz: $(FUZZ) ## each harness for FUZZ_SECONDS (30)
+	@B=$(B) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/check fuzz
+
+bench: all $(BENCH) ## speed and memory, as ratios measured in one run
+	@B=$(abspath $(B)) tests/bench/run
+
+format: ## clang-format every C file
+	tests/lint/files c | xargs clang-format -i
+
+# Written beside and renamed: running programs have the old file mapped.
+put = install -D -m $(1) $(2) $(DESTDIR)$(3).new && mv -f $(DESTDIR)$(3).new $(DESTDIR)$(3)
+install: all ## to PREFIX (/usr/local) under DESTDIR; a configuration that is there stays
+	$(call put,755,$(B)/libsockshim.so,$(LIBDIR)/sockshim/libsockshim.so)
+	$(call put,755,$(B)/sockshim,$(BINDIR)/sockshim)
+	$(call put,755,$(B)/sockshimctl,$(BINDIR)/sockshimctl)
+	$(foreach h,$(HEADERS),$(call put,644,include/sockshim/$(h),$(INCLUDEDIR)/sockshim/$(h)) &&) :
+	$(foreach m,$(MANUALS),$(call put,644,man/$(m),$(MANDIR)/man$(lastword $(subst ., ,$(m)))/$(m)) &&) :
+	test -e $(DESTDIR)$(CONF) || { $(call put,644,conf/sockshim.conf,$(CONF)); }
+
+uninstall: ## what install wrote; the configuration only if it is unchanged
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,sockshim sockshimctl) \
+		$(DESTDIR)$(LIBDIR)/sockshim/libsockshim.so $(addprefix $(DESTDIR)$(INCLUDEDIR)/sockshim/,$(HEADERS)) \
+		$(foreach m,$(MANUALS),$(DESTDIR)$(MANDIR)/man$(lastword $(subst ., ,$(m)))/$(m))
+	! cmp -s conf/sockshim.conf $(DESTDIR)$(CONF) || rm -f $(DESTDIR)$(CONF)
+	-rmdir --ignore-fail-on-non-empty $(wildcard $(DESTDIR)$(LIBDIR)/sockshim $(DESTDIR)$(INCLUDEDIR)/sockshim $(dir $(DESTDIR)$(CONF)))
+
+dist: ## a reproducible tarball of HEAD
+	@mkdir -p $(B)
+	git archive --prefix=sockshim-$(VERSION)/ HEAD | gzip -9n >$(B)/sockshim-$(VERSION).tar.gz
 
 clean: ## remove what was built
 	test ! -e $(B)/flags || rm -rf $(B)
