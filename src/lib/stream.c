@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stream.c - from a socket to a tunnel, stepwise.
+ *
+ * Theory of operation: the handshake runs on the program's own descriptor with MSG_DONTWAIT, so a
+ * blocking socket need not be made non-blocking, and a signal handler that jumps out of the wait
+ * leaves nothing to be put back. Replies are read in the exact pieces that core/socks.c allows: the
+ * byte after the last one is the program's.
+ */
+#include "stream.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "bytes.h"
+#include "sys.h"
+
+/* User names and passwords that are made for isolation: 16 of session id, and what tells apart. */
+struct stream_text {
+	char name[NAME_MAX_LEN + 1];
+	uint8_t user[255];
+	uint8_t password[255];
+};
+
+static const uint8_t isolation_password[] = "0";
+
+/* FNV-1a, for destinations too long to be spelled out in 255 bytes. */
+static uint64_t hash(const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	uint64_t h = 0xcbf29ce484222325u;
+
+	while (len--)
+		h = (h ^ *p++) * 0x100000001b3u;
+	return h;
+}
+
+static void put_destination(struct bytes_out *o, const struct stream *st, const char *name)
+{
+	char text[ADDR_TEXT];
+	size_t len = strlen(name);
+
+	if (st->name < 0) {
+		addr_print_port(&st->to, text);
+		bytes_put_text(o, text);
+		return;
+	}
+	if (len > 200)
+		bytes_put_number(o, hash(name, len));
+	else
+		bytes_put(o, name, len);
+	bytes_put_u8(o, ':');
+	bytes_put_number(o, st->to.port);
+}
+
+/* Writes what this stream shares a circuit by; returns its length in bytes. */
+static uint8_t isolation_token(const struct session *s, const struct stream *st, const char *name,
+			       uint8_t out[static 255])
+{
+	struct bytes_out o = bytes_out_init(out, 255);
+	char id[17];
+
+	session_id(s, id);
+	bytes_put_text(&o, id);
+	if (st->isolate != ISOLATE_SESSION)
+		bytes_put_u8(&o, '-');
+	if (st->isolate == ISOLATE_PROCESS)
+		bytes_put_number(&o, (uint64_t)sys_getpid());
+	else if (st->isolate == ISOLATE_DESTINATION)
+		put_destination(&o, st, name);
+	else if (st->isolate == ISOLATE_CONNECTION)
+		bytes_put_number(&o, st->serial);
+	return (uint8_t)(o.at - out);
+}
+
+/*
+ * Credentials: those of the URL are sent as they are; where they only isolate (tor://), the token
+ * stands in the password, else in the user name.
+ */
+static void set_credentials(struct socks_request *rq, const struct session *s,
+			    const struct stream *st, const struct proxy *p, struct stream_text *t)
+{
+	rq->credentials = p->credentials;
+	rq->user = p->user;
+	rq->user_len = p->user_len;
+	rq->password = p->password;
+	rq->password_len = p->password_len;
+	if (st->isolate == ISOLATE_NONE || (p->credentials && !p->tor))
+		return;
+	if (p->credentials && p->protocol == SOCKS_V5) {
+		rq->password = t->password;
+		rq->password_len = isolation_token(s, st, t->name, t->password);
+		return;
+	}
+	rq->credentials = true;
+	rq->user = t->user;
+	rq->user_len = isolation_token(s, st, t->name, t->user);
+	rq->password = isolation_password;
+	rq->password_len = sizeof(isolation_password) - 1;
+}
+
+/* Builds the request anew for each step: the stream itself holds no pointer. */
+static int build_request(struct socks_request *rq, const struct session *s, const struct stream *st,
+			 struct stream_text *t)
+{
+	const struct proxy *p = &s->settings.proxies[st->proxy % SETTINGS_PROXIES];
+	int len = 0;
+
+	memset(rq, 0, sizeof(*rq));
+	t->name[0] = 0;
+	if (st->name >= 0) {
+		len = names_get(session_names(s), (uint32_t)st->name, t->name);
+		if (len < 0)
+			return len;
+		rq->name = t->name;
+		rq->name_len = (uint8_t)len;
+	}
+	rq->protocol = p->protocol;
+	rq->command = st->command;
+	rq->tor = p->tor;
+	rq->pipeline = st->pipeline;
+	rq->to = st->to;
+	set_credentials(rq, s, st, p, t);
+	return 0;
+}
+
+static uint64_t after(uint64_t now, uint32_t ms)
+{
+	return ms ? now + (uint64_t)ms * 1000000u : 0;
+}
+
+void stream_init(struct stream *st, const struct session *s, const struct decision *d,
+		 const struct addr *to, int32_t name, enum socks_command command)
+{
+	memset(st, 0, sizeof(*st));
+	st->to = *to;
+	st->name = name;
+	st->command = (uint8_t)command;
+	st->proxy = d->proxy;
+	st->isolate = d->isolate;
+	st->pipeline = d->pipeline;
+	st->state = STREAM_CONNECTING;
+	st->started = sys_now();
+	st->deadline = after(st->started, s->settings.connect_timeout);
+	if (d->isolate == ISOLATE_CONNECTION)
+		SYS3(SYS_getrandom, &st->serial, sizeof(st->serial), 0);
+}
+
+/*
+ * A blocking connect(2) ends after ConnectTimeout only if the socket says so. Loopback answers at
+ * once or refuses, so the three calls are spent on other proxies alone.
+ */
+static int connect_bounded(int fd, const struct sockaddr_storage *to, int len, uint32_t ms)
+{
+	struct timeval was = {0}, limit = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+	int err;
+
+	if (!ms || sys_getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &was, sizeof(was)) < 0 ||
+	    was.tv_sec || was.tv_usec)
+		return sys_connect(fd, to, (size_t)len);
+	sys_setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	err = sys_connect(fd, to, (size_t)len);
+	sys_setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &was, sizeof(was));
+	return err;
+}
+
+/* An IPv6-only socket reaches an IPv4 proxy once it is told that it is not. */
+static int allow_mapped(int fd, int domain, const struct addr *to)
+{
+	const int off = 0;
+
+	if (domain != AF_INET6 || !addr_is_v4(to))
+		return -ENETUNREACH;
+	return sys_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+}
+
+static int connect_proxy(const struct settings *s, const struct proxy *p, int fd, int domain)
+{
+	struct sockaddr_storage to;
+	int len = addr_to_sockaddr(&p->at, domain, &to), err;
+
+	if (len < 0)
+		return len;
+	if (addr_is_loopback(&p->at))
+		err = sys_connect(fd, &to, (size_t)len);
+	else
+		err = connect_bounded(fd, &to, len, s->connect_timeout);
+	if (err == -ENETUNREACH && allow_mapped(fd, domain, &p->at) == 0)
+		err = sys_connect(fd, &to, (size_t)len);
+	return err;
+}
+
+static void begin_handshake(struct stream *st, const struct session *s)
+{
+	struct socks_request rq;
+	struct stream_text t;
+	int err = build_request(&rq, s, st, &t);
+
+	st->state = STREAM_HANDSHAKE;
+	st->deadline = after(sys_now(), s->settings.handshake_timeout);
+	if (err < 0)
+		socks_fail(&st->socks, -err);
+	else
+		socks_begin(&st->socks, &rq);
+}
+
+int stream_start(struct stream *st, const struct session *s, int fd, int domain)
+{
+	const struct proxy *p = &s->settings.proxies[st->proxy % SETTINGS_PROXIES];
+	int err = connect_proxy(&s->settings, p, fd, domain);
+
+	if (err == 0) {
+		begin_handshake(st, s);
+		return 0;
+	}
+	return err == -EINPROGRESS ? 0 : err;
+}
+
+/* A second connect(2) asks how the first one went: 0 or EISCONN, EALREADY, or why it failed. */
+static int check_connected(struct stream *st, const struct session *s, int fd)
+{
+	const struct proxy *p = &s->settings.proxies[st->proxy % SETTINGS_PROXIES];
+	struct sockaddr_storage to;
+	struct pollfd ready = {.fd = fd, .events = POLLOUT};
+	const struct timespec at_once = {0};
+	int domain = AF_INET, len;
+
+	if (SYS5(SYS_ppoll, &ready, 1, &at_once, 0, 8) <= 0)
+		return POLLOUT;
+	sys_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, sizeof(domain));
+	len = addr_to_sockaddr(&p->at, domain, &to);
+	if (len < 0)
+		return len;
+	len = sys_connect(fd, &to, (size_t)len);
+	if (len == -EALREADY || len == -EINPROGRESS)
+		return POLLOUT;
+	if (len < 0 && len != -EISCONN)
+		return len;
+	begin_handshake(st, s);
+	return 0;
+}
+
+static int send_some(struct stream *st, const struct socks_request *rq, int fd)
+{
+	uint8_t message[SOCKS_MESSAGE_MAX];
+	size_t len = socks_output(&st->socks, rq, message);
+	long n = sys_send(fd, message, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	memset(message, 0, len); /* it may hold a password */
+	if (n == -EAGAIN)
+		return POLLOUT;
+	if (n < 0)
+		return n == -EINTR ? 0 : (int)n;
+	socks_sent(&st->socks, rq, (size_t)n);
+	/* The reply cannot be here yet: waiting for it first saves a recv(2) in vain. */
+	return socks_next(&st->socks) == SOCKS_RECEIVE ? POLLIN : 0;
+}
+
+static int receive_some(struct stream *st, const struct socks_request *rq, int fd,
+			struct socks_answer *answer)
+{
+	uint8_t reply[SOCKS_WANT_MAX];
+	size_t want = socks_want(&st->socks);
+	long n = sys_recv(fd, reply, want < sizeof(reply) ? want : sizeof(reply), MSG_DONTWAIT);
+
+	if (n == -EAGAIN)
+		return POLLIN;
+	if (n < 0)
+		return n == -EINTR ? 0 : (int)n;
+	if (n == 0)
+		socks_eof(&st->socks);
+	else
+		socks_input(&st->socks, rq, reply, (size_t)n, answer);
+	return 0;
+}
+
+/* Steps until there is something to wait for (POLLIN, POLLOUT), an end (0) or a failure (-errno). */
+static int handshake(struct stream *st, const struct session *s, int fd, struct socks_answer *answer)
+{
+	struct socks_request rq;
+	struct stream_text t;
+	int wait = build_request(&rq, s, st, &t);
+
+	while (wait == 0) {
+		switch (socks_next(&st->socks)) {
+		case SOCKS_SEND:
+			wait = send_some(st, &rq, fd);
+			break;
+		case SOCKS_RECEIVE:
+			wait = receive_some(st, &rq, fd, answer);
+			break;
+		case SOCKS_DONE:
+			st->state = STREAM_OPEN;
+			return 0;
+		case SOCKS_FAILED:
+			wait = -st->socks.error;
+			break;
+		}
+	}
+	return wait;
+}
+
+/* Disconnects, so that nothing of a reply reaches the program, and it may connect anew. */
+static int fail(struct stream *st, int fd, int error)
+{
+	if (socks_next(&st->socks) != SOCKS_FAILED)
+		socks_fail(&st->socks, -error);
+	st->state = STREAM_FAILED;
+	sys_disconnect(fd);
+	return error;
+}
+
+int stream_step(struct stream *st, const struct session *s, int fd, struct socks_answer *answer)
+{
+	int wait = 0;
+
+	if (st->state == STREAM_OPEN)
+		return 0;
+	if (st->state == STREAM_CONNECTING)
+		wait = check_connected(st, s, fd);
+	if (wait == 0)
+		wait = handshake(st, s, fd, answer);
+	if (wait > 0 && st->deadline && sys_now() >= st->deadline)
+		wait = -ETIMEDOUT;
+	return wait < 0 ? fail(st, fd, wait) : wait;
+}
+
+int stream_timeout(const struct stream *st)
+{
+	uint64_t now = sys_now();
+
+	if (!st->deadline)
+		return -1;
+	if (now >= st->deadline)
+		return 0;
+	return (int)((st->deadline - now + 999999) / 1000000);
+}
