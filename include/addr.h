@@ -13,7 +13,7 @@
 
 struct addr {
 	uint8_t ip[16]; /* network order; IPv4 as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2) */
-	uint32_t scope; /* sin6_scope_id, else 0 */
+	uint32_t scope; /* sin6_scope_id; 0 for IPv4 */
 	uint16_t port;	/* host order */
 };
 
@@ -65,6 +65,11 @@ bool addr_equal(const struct addr *a, const struct addr *b); /* ip, scope and po
 
 /* Reads "10.0.0.0/8", "fd00::/8" or a single address. Host bits beyond the prefix are an error. */
 bool net_parse(struct net *n, const char *text, size_t len);
+
+/*
+ * True if `a` lies in `n`. IPv4 is no part of an IPv6 network: ::/0 has no IPv4 address in it. A
+ * scope, where the network has one, must be the same.
+ */
 bool net_contains(const struct net *n, const struct addr *a);
 
 /* Prints what net_parse() reads; returns the length. */

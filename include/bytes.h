@@ -9,11 +9,11 @@
 
 /* A writer: `at` moves towards `end`; what does not fit is dropped and `overflow` stays set. */
 struct bytes_out {
-	uint8_t *at, *end;
+	uint8_t *at, *end, *start;
 	bool overflow;
 };
 
-/* A reader: what is not there reads as 0 and `underflow` stays set. */
+/* A reader: what is not there reads as 0, nothing is left then, and `underflow` stays set. */
 struct bytes_in {
 	const uint8_t *at, *end;
 	bool underflow;
@@ -27,7 +27,10 @@ void bytes_put_u32(struct bytes_out *o, uint32_t v); /* network order */
 void bytes_put_text(struct bytes_out *o, const char *text);
 void bytes_put_number(struct bytes_out *o, uint64_t v); /* decimal */
 
-/* Ends the text with a NUL, cutting its last byte if it is full. */
+/*
+ * Ends the text with a NUL, cutting its last byte (and setting `overflow`) if it is full. `at` stays
+ * on the NUL: at - start is the text's length, and more may be appended. Writes nothing into size 0.
+ */
 void bytes_put_end(struct bytes_out *o);
 
 struct bytes_in bytes_in_init(const void *from, size_t size);

@@ -42,7 +42,8 @@ struct socks_request {
 	struct addr to;	  /* destination; of it only the port counts when there is a name */
 	const char *name; /* host name, not NUL-terminated; NULL: connect to the address */
 	uint8_t name_len; /* 1..255 */
-	const uint8_t *user, *password; /* any bytes; SOCKS4a sends `user` as its user id (no NUL) */
+	const uint8_t *user, *password; /* any bytes; with `credentials`, SOCKS4a sends `user` as its
+					 * user id (no NUL in it) and needs no password */
 	uint8_t user_len, password_len;
 };
 
@@ -66,14 +67,16 @@ struct socks {
 struct socks_answer {
 	uint8_t type; /* 1 IPv4, 4 IPv6, 3 name, 0 none */
 	uint8_t len;  /* bytes in `data` for type 3 */
-	struct addr addr;
-	char name[256]; /* NUL-terminated */
+	struct addr addr; /* its port too, for every type */
+	char name[256];	  /* NUL-terminated */
 };
 
 /*
- * Starts a machine. A request that must never be sent (name empty, over 255 bytes or with a NUL,
- * user or password of length 0 or with a NUL in SOCKS4a, RESOLVE_PTR over SOCKS4a, an IPv6 literal
- * over SOCKS4a) leaves it in SOCKS_FAILED with EINVAL (EAFNOSUPPORT for the IPv6 literal).
+ * Starts a machine. A request that must never be sent (name empty, over 255 bytes or with a space,
+ * NUL or other control character; user or password of length 0; user with a NUL in SOCKS4a;
+ * RESOLVE without a name; RESOLVE_PTR with a name or over SOCKS4a; 0.0.0.1 to 0.0.0.255 over SOCKS4a,
+ * which means "a name follows"; an IPv6 literal over SOCKS4a) leaves it in SOCKS_FAILED with EINVAL
+ * (EAFNOSUPPORT for the IPv6 literal).
  */
 void socks_begin(struct socks *s, const struct socks_request *rq);
 
@@ -98,22 +101,27 @@ void socks_sent(struct socks *s, const struct socks_request *rq, size_t n);
 size_t socks_want(const struct socks *s);
 
 /*
- * Takes `n` (1..socks_want()) bytes that were read; `answer` may be NULL.
+ * Takes `n` (1..socks_want()) bytes that were read. `answer` is gathered in place: pass the same one,
+ * or NULL, to every call of a handshake; it means something in SOCKS_DONE only. After RESOLVE and
+ * RESOLVE_PTR it is never of type 0, nor a name that is empty or has a NUL in it (EPROTO instead).
  * Splitting the input differently never changes the result.
  */
 void socks_input(struct socks *s, const struct socks_request *rq, const uint8_t *data, size_t n,
 		 struct socks_answer *answer);
 
-/* The proxy closed the connection: a refusal (ssh -D does so), ECONNREFUSED. */
+/* The proxy closed the connection: a refusal (ssh -D does so), ECONNREFUSED. Too late when over. */
 void socks_eof(struct socks *s);
 
-/* The deadline has passed, or the connection broke with `error`. */
+/* The deadline has passed (ETIMEDOUT), or the connection broke with `error`. Too late when over. */
 void socks_fail(struct socks *s, int error);
 
-/* The errno that a reply code means (RFC 1928 §6, Tor's F0..F7, SOCKS4's 5b..5d); 0 for granted. */
+/*
+ * The errno that a reply code means (RFC 1928 §6, Tor's F0..F7, SOCKS4's 5b..5d); 0 for granted,
+ * ECONNREFUSED for codes that nobody has defined.
+ */
 int socks_code_errno(uint8_t protocol, uint8_t code);
 
-/* Words for a failure, such as "the proxy says: host unreachable (05 04)"-less-the-number; static. */
+/* Words for a failure, such as "the proxy says: network unreachable", without the code; static. */
 const char *socks_words(const struct socks *s, uint8_t protocol);
 
 #endif
