@@ -37,7 +37,10 @@ int names_add(struct names *t, const char *name, size_t len, uint32_t now,
 /* Finds without adding; -ENOENT. */
 int names_find(struct names *t, const char *name, size_t len);
 
-/* Copies the name of entry `index` (NUL-terminated, length returned); -ENOENT if there is none. */
+/*
+ * Copies the name of entry `index` (lower case, NUL-terminated, length returned); -ENOENT if there is
+ * none.
+ */
 int names_get(const struct names *t, uint32_t index, char out[static NAME_MAX_LEN + 1]);
 
 /* How many entries have been given out so far (at most NAMES_SLOTS). */

@@ -23,7 +23,10 @@ struct stream_entry {
 
 size_t streams_size(void);
 
-/* Lists a stream. 0, or -ENOSPC: all places for this cookie are held by live ones (it goes unlisted). */
+/*
+ * Lists a stream whose connect(2) has begun. 0, or -ENOSPC: all places for this cookie are held by
+ * live ones (it goes unlisted). A cookie that is listed already gets the new entry.
+ */
 int streams_add(struct streams *t, const struct stream_entry *e);
 
 /* Copies the entry of a cookie; -ENOENT. */

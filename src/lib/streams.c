@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * streams.c - the table of live streams, and how entries of closed sockets get out of it.
+ *
+ * A cookie may stand in one of the WINDOW places that begin at cookie % STREAMS_SLOTS. The kernel
+ * counts cookies upwards, so the places are used in turn, and nobody tells us when a socket is closed:
+ * when all places of a new cookie are taken, reap() asks the kernel which sockets there are
+ * (sock_diag(7)) and drops every entry that it does not know. That frees thousands of places at once.
+ *
+ * reap() first puts its number on all entries, then takes it off those the kernel lists, then drops
+ * those that still have it. An entry that is added meanwhile has no number and stays. Several reapers
+ * at a time do no harm: an entry is dropped only by the one whose number it carries.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "bytes.h"
+#include "seqlock.h"
+#include "streams.h"
+#include "sys.h"
+
+#define WINDOW 16u
+#define REST 32u /* after a dump of t ns there is none for REST * t ns: 3 % of the time at most */
+
+/* stream_entry as it lies in the table. */
+struct body {
+	uint64_t cookie; /* 0: free */
+	uint64_t started;
+	uint64_t ip[2];
+	uint64_t scope_port; /* scope << 32 | port */
+	uint64_t pid_name;   /* pid << 32 | name */
+};
+#define BODY_WORDS (sizeof(struct body) / sizeof(uint64_t))
+
+struct entry {
+	uint32_t seq;
+	uint32_t suspect; /* number of the reaper that wants to drop it, or 0 */
+	struct body body;
+	uint64_t unused;
+};
+
+struct streams {
+	uint32_t reapers; /* numbers given out */
+	uint32_t unused;
+	uint64_t rest; /* CLOCK_MONOTONIC, ns: no dump before */
+	uint64_t pad[6];
+	uint32_t names[STREAMS_SLOTS]; /* of each entry: index into the names table + 1, or 0 */
+	struct entry entries[STREAMS_SLOTS];
+};
+
+_Static_assert(sizeof(struct entry) == 64, "an entry is a cache line");
+
+size_t streams_size(void)
+{
+	return sizeof(struct streams);
+}
+
+static uint32_t place(uint64_t cookie, uint32_t i)
+{
+	return (uint32_t)((cookie + i) % STREAMS_SLOTS);
+}
+
+static void pack(struct body *b, const struct stream_entry *e)
+{
+	b->cookie = e->cookie;
+	b->started = e->started;
+	memcpy(b->ip, e->to.ip, sizeof(b->ip));
+	b->scope_port = (uint64_t)e->to.scope << 32 | e->to.port;
+	b->pid_name = (uint64_t)(uint32_t)e->pid << 32 | (uint32_t)e->name;
+}
+
+static void unpack(struct stream_entry *e, const struct body *b)
+{
+	memset(e, 0, sizeof(*e));
+	e->cookie = b->cookie;
+	e->started = b->started;
+	memcpy(e->to.ip, b->ip, sizeof(b->ip));
+	e->to.scope = (uint32_t)(b->scope_port >> 32);
+	e->to.port = (uint16_t)b->scope_port;
+	e->name = (int32_t)(uint32_t)b->pid_name;
+	e->pid = (int32_t)(b->pid_name >> 32);
+}
+
+/* Copies what stands at place `i`. False if it is free or just being written. */
+static bool read_at(const struct streams *t, uint32_t i, struct stream_entry *out)
+{
+	const struct entry *e = &t->entries[i];
+	uint64_t words[BODY_WORDS];
+	struct body b;
+
+	for (int tries = 0; tries < 4; tries++) {
+		uint32_t seq = SHARED_LOAD(&e->seq);
+
+		if (seqlock_odd(seq) || !SHARED_LOAD(&e->body.cookie))
+			return false;
+		words_load(words, &e->body.cookie, BODY_WORDS);
+		if (!seqlock_still(&e->seq, seq))
+			continue;
+		memcpy(&b, words, sizeof(b));
+		unpack(out, &b);
+		return b.cookie != 0;
+	}
+	return false;
+}
+
+/* Writes `b` (zeros: makes it free) over place `i` if that still holds the cookie `was`. */
+static bool write_at(struct streams *t, uint32_t i, uint64_t was, const struct body *b)
+{
+	struct entry *e = &t->entries[i];
+	uint64_t words[BODY_WORDS];
+	uint32_t seq = SHARED_LOAD(&e->seq);
+	bool same;
+
+	if (SHARED_LOAD(&e->body.cookie) != was || !seqlock_claim(&e->seq, seq))
+		return false;
+	same = SHARED_LOAD(&e->body.cookie) == was;
+	if (same) {
+		memcpy(words, b, sizeof(words));
+		words_store(&e->body.cookie, words, BODY_WORDS);
+		SHARED_STORE(&e->suspect, 0);
+		SHARED_STORE(&t->names[i], b->cookie ? (uint32_t)b->pid_name + 1 : 0);
+	}
+	seqlock_release(&e->seq, seq);
+	return same;
+}
+
+static bool free_at(struct streams *t, uint32_t i, uint64_t cookie)
+{
+	static const struct body none;
+
+	return write_at(t, i, cookie, &none);
+}
+
+/* Puts `b` where its cookie stands already, else into a free place of its window. */
+static int put(struct streams *t, const struct body *b)
+{
+	uint32_t i, room = WINDOW;
+
+	for (i = 0; i < WINDOW; i++) {
+		uint64_t cookie = SHARED_LOAD(&t->entries[place(b->cookie, i)].body.cookie);
+
+		if (cookie == b->cookie && write_at(t, place(b->cookie, i), cookie, b))
+			return 0;
+		if (!cookie && room == WINDOW)
+			room = i;
+	}
+	for (i = room; i < WINDOW; i++)
+		if (write_at(t, place(b->cookie, i), 0, b))
+			return 0;
+	return -ENOSPC;
+}
+
+/* Takes the number off every place that holds this cookie: its socket lives. */
+static void clear(struct streams *t, const uint32_t cookie[2])
+{
+	uint64_t c = (uint64_t)cookie[1] << 32 | cookie[0];
+
+	for (uint32_t i = 0; c && i < WINDOW; i++) {
+		struct entry *e = &t->entries[place(c, i)];
+
+		if (SHARED_LOAD_RELAXED(&e->body.cookie) == c)
+			SHARED_STORE_RELAXED(&e->suspect, 0);
+	}
+}
+
+/* Takes one batch of messages. 1: more to come, 0: that was the last, or -errno. */
+static int dump_batch(struct streams *t, const char *at, size_t len)
+{
+	struct nlmsghdr h;
+
+	for (; len >= sizeof(h); at += NLMSG_ALIGN(h.nlmsg_len), len -= NLMSG_ALIGN(h.nlmsg_len)) {
+		struct inet_diag_msg inet;
+		struct unix_diag_msg local;
+
+		memcpy(&h, at, sizeof(h));
+		if (h.nlmsg_len < sizeof(h) || NLMSG_ALIGN(h.nlmsg_len) > len)
+			return -EPROTO;
+		if (h.nlmsg_flags & NLM_F_DUMP_INTR)
+			return -EINTR;
+		if (h.nlmsg_type == NLMSG_DONE)
+			return 0;
+		if (h.nlmsg_type != SOCK_DIAG_BY_FAMILY)
+			return -EOPNOTSUPP;
+		if (at[NLMSG_HDRLEN] == AF_UNIX && h.nlmsg_len >= NLMSG_LENGTH(sizeof(local))) {
+			memcpy(&local, at + NLMSG_HDRLEN, sizeof(local));
+			clear(t, local.udiag_cookie);
+		} else if (h.nlmsg_len >= NLMSG_LENGTH(sizeof(inet))) {
+			memcpy(&inet, at + NLMSG_HDRLEN, sizeof(inet));
+			if (inet.idiag_inode) /* 0: closed, only the kernel still sends */
+				clear(t, inet.id.idiag_cookie);
+		}
+	}
+	return len ? -EPROTO : 1;
+}
+
+/*
+ * Reads the answer to a request up to its end. 0 or -errno. The kernel sends batches of at most 8 KiB;
+ * the stack may be a small one.
+ */
+static int dump_read(struct streams *t, int fd)
+{
+	char batch[8192];
+	long n;
+	int more;
+
+	do {
+		n = SYS6(SYS_recvfrom, fd, batch, sizeof(batch), MSG_TRUNC, 0, 0);
+		if (n > (long)sizeof(batch))
+			more = -EMSGSIZE;
+		else
+			more = n == -EINTR ? 1 : n < 0 ? (int)n : dump_batch(t, batch, (size_t)n);
+	} while (more > 0);
+	return more;
+}
+
+/* Asks for all sockets of a family; of those of TCP not for the listening and the waiting ones. */
+static int dump(struct streams *t, int fd, uint8_t family)
+{
+	struct {
+		struct nlmsghdr head;
+		union {
+			struct inet_diag_req_v2 inet;
+			struct unix_diag_req local;
+		};
+	} rq;
+
+	memset(&rq, 0, sizeof(rq));
+	rq.head.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+	rq.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	rq.head.nlmsg_len = NLMSG_LENGTH(sizeof(rq.inet));
+	rq.inet.sdiag_family = family;
+	if (family == AF_UNIX) {
+		rq.head.nlmsg_len = NLMSG_LENGTH(sizeof(rq.local));
+		rq.local.udiag_states = ~0u;
+	} else {
+		rq.inet.sdiag_protocol = IPPROTO_TCP;
+		rq.inet.idiag_states = ~(1u << TCP_TIME_WAIT | 1u << TCP_LISTEN);
+	}
+	if (SYS6(SYS_sendto, fd, &rq, rq.head.nlmsg_len, 0, 0, 0) != (long)rq.head.nlmsg_len)
+		return -EIO;
+	return dump_read(t, fd);
+}
+
+/* Takes the number off the entries of all sockets that live in our network namespace. */
+static int dump_all(struct streams *t)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6, AF_UNIX };
+	long fd = SYS3(SYS_socket, AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	int error = 0;
+
+	if (fd < 0)
+		return (int)fd;
+	for (size_t i = 0; i < sizeof(families) && !error; i++)
+		error = dump(t, (int)fd, families[i]);
+	SYS1(SYS_close, fd);
+	return error;
+}
+
+static bool dead(int32_t pid)
+{
+	return pid <= 0 || SYS2(SYS_kill, pid, 0) == -ESRCH;
+}
+
+/* Reads which network namespace a process (0: this thread) is in; false if it cannot be told. */
+static bool namespace_of(int32_t pid, char out[static 64])
+{
+	char text[32];
+	struct bytes_out path = bytes_out_init(text, sizeof(text));
+
+	bytes_put_text(&path, "/proc/");
+	if (pid)
+		bytes_put_number(&path, (uint64_t)pid);
+	else
+		bytes_put_text(&path, "thread-self");
+	bytes_put_text(&path, "/ns/net");
+	bytes_put_end(&path);
+	memset(out, 0, 64);
+	return SYS4(SYS_readlinkat, AT_FDCWD, text, out, 63) > 0;
+}
+
+/*
+ * May this process's sockets be missing in a dump although they are open, because it is in another
+ * network namespace (or hides where it is)?
+ */
+static bool elsewhere(int32_t pid)
+{
+	char here[64], there[64];
+
+	if (dead(pid) || !namespace_of(0, here))
+		return false;
+	return !namespace_of(pid, there) || memcmp(here, there, sizeof(here)) != 0;
+}
+
+/* Drops all entries that carry the number. */
+static void sweep(struct streams *t, uint32_t number)
+{
+	struct stream_entry e;
+	int32_t pid = 0;
+	bool keep = false;
+
+	for (uint32_t i = 0; i < STREAMS_SLOTS; i++) {
+		if (SHARED_LOAD(&t->entries[i].suspect) != number || !read_at(t, i, &e))
+			continue;
+		if (e.pid != pid)
+			keep = elsewhere(e.pid);
+		pid = e.pid;
+		if (!keep && SHARED_LOAD(&t->entries[i].suspect) == number)
+			free_at(t, i, e.cookie);
+	}
+}
+
+/* Drops the entries of closed sockets. 0 or -errno; -EAGAIN when that was done a moment ago. */
+static int reap(struct streams *t)
+{
+	uint64_t begin = sys_now(), end;
+	uint32_t number = __atomic_add_fetch(&t->reapers, 1, __ATOMIC_RELAXED);
+	int error;
+
+	if (begin < SHARED_LOAD_RELAXED(&t->rest) || !number)
+		return -EAGAIN;
+	for (uint32_t i = 0; i < STREAMS_SLOTS; i++)
+		if (SHARED_LOAD_RELAXED(&t->entries[i].body.cookie))
+			SHARED_STORE(&t->entries[i].suspect, number);
+	error = dump_all(t);
+	if (!error)
+		sweep(t, number);
+	end = sys_now();
+	SHARED_STORE_RELAXED(&t->rest, end + REST * (end - begin));
+	return error;
+}
+
+/* When the kernel tells nothing: drops an entry whose process is gone, or else the oldest one. */
+static void evict(struct streams *t, uint64_t cookie)
+{
+	struct stream_entry e, old = { .started = UINT64_MAX };
+	uint32_t where = 0;
+
+	for (uint32_t i = 0; i < WINDOW; i++) {
+		if (!read_at(t, place(cookie, i), &e))
+			continue;
+		if (dead(e.pid))
+			e.started = 0;
+		if (e.started < old.started) {
+			old = e;
+			where = place(cookie, i);
+		}
+	}
+	if (old.cookie)
+		free_at(t, where, old.cookie);
+}
+
+int streams_add(struct streams *t, const struct stream_entry *e)
+{
+	struct body b;
+	int error;
+
+	if (!e->cookie)
+		return -EINVAL;
+	pack(&b, e);
+	if (!put(t, &b))
+		return 0;
+	error = reap(t);
+	if (error && error != -EAGAIN)
+		evict(t, e->cookie);
+	return put(t, &b);
+}
+
+int streams_find(const struct streams *t, uint64_t cookie, struct stream_entry *out)
+{
+	for (uint32_t i = 0; cookie && i < WINDOW; i++) {
+		uint32_t at = place(cookie, i);
+
+		if (SHARED_LOAD(&t->entries[at].body.cookie) == cookie && read_at(t, at, out) &&
+		    out->cookie == cookie)
+			return 0;
+	}
+	return -ENOENT;
+}
+
+void streams_drop(struct streams *t, uint64_t cookie)
+{
+	for (uint32_t i = 0; cookie && i < WINDOW; i++)
+		free_at(t, place(cookie, i), cookie);
+}
+
+int streams_each(const struct streams *t, int (*each)(void *arg, const struct stream_entry *e),
+		 void *arg)
+{
+	struct stream_entry e;
+	int stop = 0;
+
+	for (uint32_t i = 0; i < STREAMS_SLOTS && !stop; i++)
+		if (read_at(t, i, &e))
+			stop = each(arg, &e);
+	return stop;
+}
+
+bool streams_uses_name(void *streams, uint32_t index)
+{
+	const struct streams *t = streams;
+
+	for (uint32_t i = 0; i < STREAMS_SLOTS; i++)
+		if (SHARED_LOAD_RELAXED(&t->names[i]) == index + 1)
+			return true;
+	return false;
+}
