@@ -62,8 +62,8 @@ static bool label_byte(uint8_t c)
 {
 	uint8_t letter = c | 0x20;
 
-	return (letter >= 'a' && letter <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-	       c == '_' || c >= 0x80;
+	return (letter >= 'a' && letter <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+	       c >= 0x80;
 }
 
 bool names_valid(const char *name, size_t len)

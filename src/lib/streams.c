@@ -252,7 +252,7 @@ static int dump(struct streams *t, int fd, uint8_t family)
 /* Takes the number off the entries of all sockets that live in our network namespace. */
 static int dump_all(struct streams *t)
 {
-	static const uint8_t families[] = { AF_INET, AF_INET6, AF_UNIX };
+	static const uint8_t families[] = {AF_INET, AF_INET6, AF_UNIX};
 	long fd = SYS3(SYS_socket, AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	int error = 0;
 
@@ -340,7 +340,7 @@ static int reap(struct streams *t)
 /* When the kernel tells nothing: drops an entry whose process is gone, or else the oldest one. */
 static void evict(struct streams *t, uint64_t cookie)
 {
-	struct stream_entry e, old = { .started = UINT64_MAX };
+	struct stream_entry e, old = {.started = UINT64_MAX};
 	uint32_t where = 0;
 
 	for (uint32_t i = 0; i < WINDOW; i++) {

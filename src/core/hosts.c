@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* hosts.c - reads /etc/hosts. */
+#include <string.h>
+
+#include "hosts.h"
+
+struct text {
+	const char *at, *end;
+};
+
+size_t hosts_whole(const char *data, size_t len)
+{
+	while (len && data[len - 1] != '\n')
+		len--;
+	return len;
+}
+
+/* isspace(3) of the C locale without the newline, which never gets here. */
+static bool space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Takes the next line, without its comment. */
+static bool next_line(struct text *from, struct text *line)
+{
+	const char *end, *comment;
+
+	if (from->at == from->end)
+		return false;
+	end = memchr(from->at, '\n', (size_t)(from->end - from->at));
+	if (!end)
+		end = from->end;
+	comment = memchr(from->at, '#', (size_t)(end - from->at));
+	line->at = from->at;
+	line->end = comment ? comment : end;
+	from->at = end == from->end ? end : end + 1;
+	return true;
+}
+
+static bool next_word(struct text *line, struct text *word)
+{
+	while (line->at < line->end && space(*line->at))
+		line->at++;
+	word->at = line->at;
+	while (line->at < line->end && !space(*line->at))
+		line->at++;
+	word->end = line->at;
+	return word->at < word->end;
+}
+
+static char lower(char c)
+{
+	return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+}
+
+static bool same_name(const struct text *word, const char *name, size_t len)
+{
+	if ((size_t)(word->end - word->at) != len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (lower(word->at[i]) != lower(name[i]))
+			return false;
+	return true;
+}
+
+/* Is the name one of the line's? `line` stands behind its address; the canonical name comes first. */
+static bool line_has(struct text line, const char *name, size_t len)
+{
+	struct text word;
+
+	while (next_word(&line, &word))
+		if (same_name(&word, name, len))
+			return true;
+	return false;
+}
+
+static bool line_addr(const struct text *word, int family, struct addr *a)
+{
+	static const uint8_t loopback[4] = {127, 0, 0, 1};
+	size_t len = (size_t)(word->end - word->at);
+
+	if (!addr_parse(a, word->at, len))
+		return false;
+	if (family == AF_INET && !addr_is_v4(a)) {
+		if (!addr_is_loopback(a))
+			return false;
+		*a = addr_v4(loopback, 0);
+	}
+	return family != AF_INET6 || memchr(word->at, ':', len);
+}
+
+static size_t copy_name(char out[static HOSTS_NAME], const struct text *word)
+{
+	size_t len = (size_t)(word->end - word->at);
+
+	if (len >= HOSTS_NAME)
+		len = 0;
+	memcpy(out, word->at, len);
+	out[len] = '\0';
+	return len;
+}
+
+void hosts_find(struct hosts *h, const char *data, size_t len, const char *name, size_t name_len,
+		int family)
+{
+	struct text from = {data, data + len}, line, first, canonical;
+	struct addr a;
+
+	if (name_len && name[name_len - 1] == '.')
+		name_len--;
+	while (name_len && h->count < HOSTS_ADDRS && next_line(&from, &line)) {
+		if (!next_word(&line, &first) || !line_has(line, name, name_len) ||
+		    !line_addr(&first, family, &a))
+			continue;
+		next_word(&line, &canonical);
+		if (!h->canonical[0])
+			copy_name(h->canonical, &canonical);
+		h->addrs[h->count++] = a;
+	}
+}
+
+size_t hosts_reverse(const char *data, size_t len, const struct addr *a,
+		     char out[static HOSTS_NAME])
+{
+	struct text from = {data, data + len}, line, first, canonical;
+	struct addr found;
+
+	out[0] = '\0';
+	while (next_line(&from, &line)) {
+		if (!next_word(&line, &first) || !line_addr(&first, AF_UNSPEC, &found) ||
+		    !addr_same_ip(&found, a) || !next_word(&line, &canonical))
+			continue;
+		return copy_name(out, &canonical);
+	}
+	return 0;
+}
