@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* elf.c - what the first bytes of a program say about it: its loader, its machine, its "#!" line. */
+#include <elf.h>
+#include <string.h>
+
+#include "program.h"
+
+#if defined __x86_64__
+#define OWN_MACHINE EM_X86_64
+#elif defined __aarch64__
+#define OWN_MACHINE EM_AARCH64
+#endif
+#define OWN_CLASS (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32)
+#define OWN_DATA (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB)
+
+/* The loaders of the libc that the library is linked with; the others cannot load it. */
+#if defined __GLIBC__
+static const char *const loaders[] = {"ld-linux", "ld-lsb", "ld.so", "ld-2."};
+#else
+static const char *const loaders[] = {"ld-musl"};
+#endif
+
+static int loader_is_ours(const char *interp)
+{
+	const char *name = interp;
+
+	for (const char *c = interp; *c; c++)
+		if (*c == '/')
+			name = c + 1;
+	for (size_t i = 0; i < sizeof(loaders) / sizeof(loaders[0]); i++)
+		if (!strncmp(name, loaders[i], strlen(loaders[i])))
+			return 1;
+	return 0;
+}
+
+static int inside(uint64_t at, uint64_t size, size_t len)
+{
+	return at <= len && size <= len - at;
+}
+
+/* binfmt_elf takes PT_INTERP only if its last byte is the NUL; a longer path than ours is unusual. */
+static enum program_kind judge_interp(const uint8_t *data, size_t len, const Elf64_Phdr *ph,
+				      char interp[static 256])
+{
+	if (ph->p_filesz < 2 || ph->p_filesz > 256 || !inside(ph->p_offset, ph->p_filesz, len))
+		return PROGRAM_UNKNOWN;
+	if (data[ph->p_offset + ph->p_filesz - 1])
+		return PROGRAM_UNKNOWN;
+	memcpy(interp, data + ph->p_offset, ph->p_filesz);
+	return loader_is_ours(interp) ? PROGRAM_WRAPPABLE : PROGRAM_FOREIGN;
+}
+
+static enum program_kind judge_own(const uint8_t *data, size_t len, char interp[static 256])
+{
+	Elf64_Ehdr eh;
+	Elf64_Phdr ph;
+
+	if (len < sizeof(eh))
+		return PROGRAM_UNKNOWN;
+	memcpy(&eh, data, sizeof(eh));
+	if (eh.e_type != ET_EXEC && eh.e_type != ET_DYN)
+		return PROGRAM_UNKNOWN;
+	if (eh.e_machine != OWN_MACHINE)
+		return PROGRAM_FOREIGN;
+	if (eh.e_phentsize != sizeof(ph) || !eh.e_phnum ||
+	    !inside(eh.e_phoff, (uint64_t)eh.e_phnum * sizeof(ph), len))
+		return PROGRAM_UNKNOWN;
+	for (size_t i = 0; i < eh.e_phnum; i++) {
+		memcpy(&ph, data + eh.e_phoff + i * sizeof(ph), sizeof(ph));
+		if (ph.p_type == PT_INTERP)
+			return judge_interp(data, len, &ph, interp);
+	}
+	return PROGRAM_STATIC;
+}
+
+static enum program_kind judge_elf(const uint8_t *data, size_t len, char interp[static 256])
+{
+	if (len < EI_NIDENT)
+		return PROGRAM_UNKNOWN;
+	if (data[EI_CLASS] != OWN_CLASS || data[EI_DATA] != OWN_DATA)
+		return PROGRAM_FOREIGN;
+	return judge_own(data, len, interp);
+}
+
+static int is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/*
+ * fs/binfmt_script.c: blanks, then the path up to a blank, a newline or a NUL, all of it in the
+ * first 256 bytes. What ends before one of them has been cut, by the caller or by the kernel.
+ */
+static enum program_kind judge_script(const uint8_t *data, size_t len, char interp[static 256])
+{
+	size_t from = 2, to;
+
+	if (len > 256)
+		len = 256;
+	while (from < len && is_blank(data[from]))
+		from++;
+	to = from;
+	while (to < len && !is_blank(data[to]) && data[to] != '\n' && data[to])
+		to++;
+	if (to == len || to == from)
+		return PROGRAM_UNKNOWN;
+	memcpy(interp, data + from, to - from);
+	interp[to - from] = 0;
+	return PROGRAM_SCRIPT;
+}
+
+enum program_kind elf_judge(const uint8_t *data, size_t len, char interp[static 256])
+{
+	interp[0] = 0;
+	if (len >= SELFMAG && !memcmp(data, ELFMAG, SELFMAG))
+		return judge_elf(data, len, interp);
+	if (len >= 2 && data[0] == '#' && data[1] == '!')
+		return judge_script(data, len, interp);
+	return PROGRAM_UNKNOWN;
+}
