@@ -3,7 +3,7 @@
  * conf.h - configuration text to settings: a push parser that opens no file. Pure.
  *
  * Lines are `Key value`, ssh_config-like: keys compare without case, `Key=value` and `Key = value`
- * are accepted too, `#` starts a comment at the line's start or after white space (not inside double
+ * are accepted too, `#` starts a comment where a word could start (so not inside a word or double
  * quotes), CR before LF is dropped, a value may stand in double quotes (\" and \\ inside).
  * `Match` starts a block that lasts to the next `Match` or the end of the source. Of several values
  * for one setting the first stands, so sources are fed in order of precedence; rules are asked in the
@@ -65,7 +65,10 @@ int conf_end(struct conf *c);
 int conf_option(struct conf *c, const char *origin, const char *text);
 int conf_set(struct conf *c, const char *origin, const char *key, const char *value);
 
-/* The first line of PasswordFile's contents becomes the password of every proxy with a user. */
+/*
+ * The first line of PasswordFile's contents becomes the password of every SOCKS5 proxy that has a
+ * user and no password in its URL.
+ */
 int conf_password(struct conf *c, const char *data, size_t len);
 
 /* Fills in the defaults and checks what needs more than one setting. 0, or -EINVAL. */

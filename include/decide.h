@@ -55,6 +55,7 @@ enum reason {
 	REASON_RULE,		/* a Match block says Refuse */
 	REASON_INBOUND,
 	REASON_STALE,		/* a virtual address without a name */
+	REASON_DIRECT,		/* Direct for a name that has a virtual address already */
 	REASON_NAME,		/* a name that must not be asked for */
 	REASON_BROKEN,		/* no session, or no settings: everything is refused */
 	REASON_COUNT

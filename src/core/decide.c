@@ -1,0 +1,543 @@
+// SPDX-License-Identifier: MIT
+/*
+ * decide.c - policy: what becomes of one network call.
+ *
+ * Whatever is not understood is refused. The order for an address: the proxy's own, a stale virtual
+ * address, the rules, loopback, multicast; what is left goes through the proxy if it is TCP, and is
+ * refused if it is not.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "conf.h"
+#include "decide.h"
+
+/* Newer than some libc's headers; the numbers are the kernel's (linux/in.h, linux/socket.h). */
+#define PROTO_MPTCP 262
+#define FAMILY_KEY 15
+#define FAMILY_NETLINK 16
+#define FAMILY_PACKET 17
+#define FAMILY_ALG 38
+#define TYPE_PACKET 10
+#define TYPE_COUNT 11
+
+static const struct {
+	int error;
+	const char *words, *hint;
+} reasons[REASON_COUNT] = {
+	[REASON_NONE] = {0, "", ""},
+	[REASON_LOCALHOST] = {ECONNREFUSED, "loopback is closed",
+			      "set Localhost direct to allow it"},
+	[REASON_UDP] = {ENETUNREACH, "datagrams cannot pass a SOCKS proxy",
+			"use TCP, or a Match block with Direct"},
+	[REASON_ICMP] = {ENETUNREACH, "ping cannot pass a SOCKS proxy",
+			 "test with a TCP connection"},
+	[REASON_RAW] = {ENETUNREACH, "raw packets cannot pass a SOCKS proxy",
+			"run it outside of sockshim"},
+	[REASON_MULTICAST] = {ENETUNREACH, "multicast and broadcast cannot pass a SOCKS proxy",
+			      "run it outside of sockshim"},
+	[REASON_FAMILY] = {EAFNOSUPPORT, "an address family that no SOCKS proxy speaks",
+			   "run it outside of sockshim"},
+	[REASON_PROTOCOL] = {EPROTONOSUPPORT, "a protocol that no SOCKS proxy speaks", "use TCP"},
+	[REASON_MPTCP] = {EPROTONOSUPPORT, "multipath TCP cannot pass a SOCKS proxy",
+			  "most programs fall back to TCP by themselves"},
+	[REASON_RULE] = {EHOSTUNREACH, "a Match block says Refuse", "see the Match blocks"},
+	[REASON_INBOUND] = {EACCES, "listening is confined to loopback",
+			    "set Inbound any to allow it, or bind to 127.0.0.1"},
+	[REASON_STALE] = {EHOSTUNREACH, "a virtual address that stands for no name (any more)",
+			  "let the program look the name up again"},
+	[REASON_DIRECT] = {EHOSTUNREACH, "Direct, but the name was answered with a virtual address",
+			   "match it by host alone: port is not known when a name is looked up"},
+	[REASON_NAME] = {EHOSTUNREACH, "not a host name that can be asked for", ""},
+	[REASON_BROKEN] = {ENETDOWN, "sockshim has no settings, so everything is refused",
+			   "start the program with sockshim"},
+};
+
+const char *reason_words(enum reason r)
+{
+	return (unsigned int)r < REASON_COUNT ? reasons[r].words : "";
+}
+
+const char *reason_hint(enum reason r)
+{
+	return (unsigned int)r < REASON_COUNT ? reasons[r].hint : "";
+}
+
+static enum verdict answer(struct decision *d, enum verdict v)
+{
+	d->verdict = (uint8_t)v;
+	return v;
+}
+
+static enum verdict refuse_with(struct decision *d, enum reason r, int error)
+{
+	d->reason = (uint8_t)r;
+	d->error = error;
+	return answer(d, VERDICT_REFUSE);
+}
+
+static enum verdict refuse(struct decision *d, enum reason r)
+{
+	return refuse_with(d, r, reasons[r].error);
+}
+
+static enum verdict narrow(struct decision *d)
+{
+	d->reason = REASON_INBOUND;
+	return answer(d, VERDICT_NARROW);
+}
+
+static bool is_inet(int family)
+{
+	return family == AF_INET || family == AF_INET6;
+}
+
+/* Families that reach nothing but this machine's own kernel and processes. */
+static bool is_local_family(int family)
+{
+	switch (family) {
+	case AF_UNIX:
+	case FAMILY_KEY:
+	case FAMILY_NETLINK:
+	case FAMILY_ALG:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What an inet socket of this type and protocol is called when it is refused; NONE: it is TCP. */
+static enum reason transport(int type, int protocol)
+{
+	switch (type) {
+	case SOCK_STREAM:
+	case 0: /* unknown */
+		if (protocol == PROTO_MPTCP)
+			return REASON_MPTCP;
+		return !protocol || protocol == IPPROTO_TCP ? REASON_NONE : REASON_PROTOCOL;
+	case SOCK_DGRAM:
+		if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
+			return REASON_ICMP;
+		return !protocol || protocol == IPPROTO_UDP ? REASON_UDP : REASON_PROTOCOL;
+	case SOCK_RAW:
+	case TYPE_PACKET:
+		return REASON_RAW;
+	default:
+		return REASON_PROTOCOL;
+	}
+}
+
+/* The kernel takes 0.0.0.0 and :: as a destination for its own loopback address. */
+static struct addr destination(const struct addr *to)
+{
+	struct addr a = *to;
+
+	if (!addr_is_any(to))
+		return a;
+	if (addr_is_v4(to))
+		a.ip[12] = 127;
+	a.ip[15] = 1;
+	return a;
+}
+
+/* --- rules --- */
+
+/* What is asked of the rules. Something that is not known matches no condition on it. */
+struct question {
+	const struct addr *to; /* NULL: not known, or a virtual address with a name */
+	const char *name;
+	size_t name_len;
+	const char *exe;
+	bool port_known;
+	uint16_t port;
+	char text[ADDR_TEXT]; /* of `to` */
+	size_t text_len;
+};
+
+static bool host_matches(const struct settings *s, const struct pattern *p,
+			 const struct question *q)
+{
+	const char *glob = s->text + p->text;
+
+	if (p->kind == PATTERN_NET)
+		return q->to && net_contains(&p->net, q->to);
+	if (q->name)
+		return conf_glob(glob, q->name, q->name_len);
+	return q->to && conf_glob(glob, q->text, q->text_len);
+}
+
+static bool exe_matches(const char *glob, const char *exe)
+{
+	const char *base = strrchr(exe, '/');
+
+	if (base && !strchr(glob, '/'))
+		exe = base + 1;
+	return conf_glob(glob, exe, strlen(exe));
+}
+
+static bool pattern_matches(const struct settings *s, const struct pattern *p,
+			    const struct question *q)
+{
+	switch (p->kind) {
+	case PATTERN_PORT:
+		return p->lo <= q->port && q->port <= p->hi;
+	case PATTERN_EXE:
+		return exe_matches(s->text + p->text, q->exe);
+	default:
+		return host_matches(s, p, q);
+	}
+}
+
+static bool is_known(uint8_t kind, const struct question *q)
+{
+	if (kind == PATTERN_PORT)
+		return q->port_known;
+	return kind == PATTERN_EXE ? !!q->exe : q->name || q->to;
+}
+
+/* A host glob and a network belong to one list. */
+static uint8_t list_of(uint8_t kind)
+{
+	return kind == PATTERN_NET ? PATTERN_HOST : kind;
+}
+
+/* Of one list: no negated pattern may match, and another must, if there is one. */
+static bool list_matches(const struct settings *s, const struct rule *r, uint8_t list,
+			 const struct question *q)
+{
+	const struct pattern *p = s->patterns + r->first, *end = p + r->count;
+	bool wanted = false, found = false;
+
+	for (; p < end; p++) {
+		if (list_of(p->kind) != list)
+			continue;
+		if (!is_known(list, q))
+			return false;
+		if (pattern_matches(s, p, q)) {
+			if (p->negated)
+				return false;
+			found = true;
+		}
+		wanted |= !p->negated;
+	}
+	return found || !wanted;
+}
+
+static bool rule_matches(const struct settings *s, const struct rule *r, const struct question *q)
+{
+	return list_matches(s, r, PATTERN_HOST, q) && list_matches(s, r, PATTERN_PORT, q) &&
+	       list_matches(s, r, PATTERN_EXE, q);
+}
+
+/* A name is matched by its text; the address it was given is none of the rules' business. */
+static void ask(struct question *q, const struct call *c, struct addr *to)
+{
+	memset(q, 0, sizeof(*q));
+	q->exe = c->exe;
+	q->name = c->name;
+	q->name_len = c->name_len;
+	if (c->name && c->name_len && c->name[c->name_len - 1] == '.')
+		q->name_len--;
+	if (c->has_to)
+		*to = destination(&c->to);
+	if (c->name ? addr_parse(to, c->name, q->name_len) : c->has_to && !c->is_virtual)
+		q->to = to;
+	if (q->to)
+		q->text_len = addr_print(q->to, q->text);
+	q->port_known = c->has_to && c->kind != CALL_LOOKUP;
+	q->port = c->has_to ? c->to.port : 0;
+}
+
+static void set_if(uint8_t *value, int8_t of_rule, bool *done)
+{
+	if (of_rule < 0 || *done)
+		return;
+	*value = (uint8_t)of_rule;
+	*done = true;
+}
+
+/* For each value the first rule that matches and sets it stands, else the global setting. */
+static enum route apply_rules(const struct settings *s, const struct call *c, struct decision *d)
+{
+	bool isolate = false, half_close = false, pipeline = false;
+	uint8_t route = ROUTE_NONE, hold = s->half_close, pipe = s->pipeline;
+	struct question q;
+	struct addr to;
+	unsigned int i;
+
+	ask(&q, c, &to);
+	d->proxy = s->proxy;
+	d->isolate = s->isolate;
+	for (i = 0; i < s->rule_count; i++) {
+		if (!rule_matches(s, &s->rules[i], &q))
+			continue;
+		set_if(&d->isolate, s->rules[i].isolate, &isolate);
+		set_if(&hold, s->rules[i].half_close, &half_close);
+		set_if(&pipe, s->rules[i].pipeline, &pipeline);
+		if (route == ROUTE_NONE && s->rules[i].route != ROUTE_NONE) {
+			route = s->rules[i].route;
+			if (route == ROUTE_PROXY)
+				d->proxy = s->rules[i].proxy;
+		}
+	}
+	d->pipeline = pipe;
+	d->hold = hold == HALF_CLOSE_HOLD || (hold == HALF_CLOSE_AUTO && s->proxies[d->proxy].tor);
+	return (enum route)route;
+}
+
+/* --- the kinds of calls --- */
+
+static enum verdict decide_socket(const struct settings *s, const struct call *c,
+				  struct decision *d)
+{
+	enum reason r = transport(c->type, c->protocol);
+
+	if (c->domain == AF_UNSPEC || is_local_family(c->domain))
+		return answer(d, VERDICT_PASS);
+	if (c->domain == FAMILY_PACKET || (is_inet(c->domain) && c->type == TYPE_PACKET))
+		return refuse_with(d, REASON_RAW, EPERM);
+	if (!is_inet(c->domain))
+		return refuse(d, REASON_FAMILY);
+	if (!s)
+		return refuse(d, REASON_BROKEN);
+	if (c->type < 0 || c->type >= TYPE_COUNT)
+		return refuse_with(d, REASON_PROTOCOL, EINVAL);
+	if (c->type != SOCK_STREAM && c->type != SOCK_DGRAM && c->type != SOCK_RAW)
+		return refuse_with(d, REASON_PROTOCOL, ESOCKTNOSUPPORT);
+	if (r == REASON_MPTCP || r == REASON_PROTOCOL)
+		return refuse(d, r);
+	return answer(d, VERDICT_PASS);
+}
+
+/* The very address of a configured proxy; programs that speak SOCKS themselves use it. */
+static bool is_proxy(const struct settings *s, const struct addr *to)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->proxy_count; i++)
+		if (!s->proxies[i].path[0] && !addr_is_any(&s->proxies[i].at) &&
+		    addr_equal(&s->proxies[i].at, to))
+			return true;
+	return false;
+}
+
+/* Direct: virtual addresses have no place on any network. */
+static enum verdict direct(const struct call *c, struct decision *d, enum reason transported)
+{
+	if (c->is_virtual)
+		return refuse(d, transported == REASON_NONE ? REASON_DIRECT : transported);
+	return answer(d, VERDICT_PASS);
+}
+
+/* A destination that no rule has a route for. `r`: what the transport is refused as. */
+static enum verdict decide_unruled(const struct settings *s, const struct addr *to, enum reason r,
+				   struct decision *d)
+{
+	if (addr_is_loopback(to))
+		return s->localhost == LOCALHOST_DIRECT ? answer(d, VERDICT_PASS)
+							: refuse(d, REASON_LOCALHOST);
+	if (addr_is_multicast(to) && (r == REASON_NONE || r == REASON_UDP))
+		return refuse(d, REASON_MULTICAST);
+	return r == REASON_NONE ? answer(d, VERDICT_PROXY) : refuse(d, r);
+}
+
+static enum verdict decide_destination(const struct settings *s, const struct call *c,
+				       struct decision *d)
+{
+	enum reason r = transport(c->type, c->protocol);
+	struct addr to = destination(&c->to);
+
+	if (c->kind == CALL_SEND && r == REASON_NONE)
+		r = REASON_UDP;
+	if (r == REASON_NONE && c->type == SOCK_STREAM && !c->is_virtual && is_proxy(s, &c->to))
+		return answer(d, VERDICT_PASS);
+	if (c->is_virtual && !c->name)
+		return refuse(d, REASON_STALE);
+	if (r == REASON_PROTOCOL || r == REASON_MPTCP)
+		return refuse(d, r);
+	switch (apply_rules(s, c, d)) {
+	case ROUTE_DIRECT:
+		return direct(c, d, r);
+	case ROUTE_REFUSE:
+		return refuse(d, REASON_RULE);
+	case ROUTE_PROXY:
+		if (r == REASON_NONE)
+			return answer(d, VERDICT_PROXY);
+		break;
+	case ROUTE_NONE:
+		break;
+	}
+	if (c->is_virtual)
+		return r == REASON_NONE ? answer(d, VERDICT_PROXY) : refuse(d, r);
+	return decide_unruled(s, &to, r, d);
+}
+
+/* An address that is not in `to`: AF_UNSPEC disconnects, the rest is EAFNOSUPPORT in the kernel. */
+static enum verdict decide_foreign(const struct call *c, struct decision *d)
+{
+	bool connect = c->kind == CALL_CONNECT;
+
+	if (is_local_family(c->family) && (connect || c->domain == AF_UNSPEC))
+		return answer(d, VERDICT_PASS);
+	return is_inet(c->family) ? refuse_with(d, REASON_FAMILY, EINVAL)
+				  : refuse(d, REASON_FAMILY);
+}
+
+/* A socket that may reach a network without being an inet one (packet, vsock, …). */
+static bool is_foreign_socket(const struct call *c)
+{
+	return c->domain != AF_UNSPEC && !is_inet(c->domain) && !is_local_family(c->domain);
+}
+
+static enum verdict decide_to(const struct settings *s, const struct call *c, struct decision *d)
+{
+	if (is_local_family(c->domain))
+		return answer(d, VERDICT_PASS);
+	if (is_foreign_socket(c))
+		return refuse(d, REASON_FAMILY);
+	if (c->kind == CALL_CONNECT && c->family == AF_UNSPEC)
+		return answer(d, VERDICT_PASS);
+	/* A stream socket that is not connecting ignores the address, or says EPIPE. */
+	if (c->kind == CALL_SEND && is_inet(c->domain) && c->type == SOCK_STREAM &&
+	    (!c->protocol || c->protocol == IPPROTO_TCP))
+		return s ? answer(d, VERDICT_PASS) : refuse(d, REASON_BROKEN);
+	if (!c->has_to)
+		return decide_foreign(c, d);
+	return s ? decide_destination(s, c, d) : refuse(d, REASON_BROKEN);
+}
+
+/* Can a socket bound to loopback still reach every proxy? */
+static bool proxies_on_loopback(const struct settings *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->proxy_count; i++)
+		if (!addr_is_loopback(&s->proxies[i].at))
+			return false;
+	return true;
+}
+
+static bool has_direct(const struct settings *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->rule_count; i++)
+		if (s->rules[i].route == ROUTE_DIRECT)
+			return true;
+	return false;
+}
+
+/*
+ * A bound socket cannot be bound again, so what will listen must be narrowed here. But it may as
+ * well be a client that picks its source address, and from loopback it would reach no proxy (nor,
+ * with port 0, a rule's Direct destination) elsewhere: then it passes, and listen() refuses it.
+ */
+static enum verdict bind_stream(const struct settings *s, const struct call *c, struct decision *d)
+{
+	if (s->inbound == INBOUND_LOOPBACK && addr_is_any(&c->to) && proxies_on_loopback(s) &&
+	    (c->to.port || !has_direct(s)))
+		return narrow(d);
+	return answer(d, VERDICT_PASS);
+}
+
+/* A bound datagram socket is open to all without listen(). */
+static enum verdict bind_datagram(const struct call *c, struct decision *d)
+{
+	if (!c->to.port || addr_is_loopback(&c->to))
+		return answer(d, VERDICT_PASS);
+	return addr_is_any(&c->to) ? narrow(d) : refuse(d, REASON_INBOUND);
+}
+
+static enum verdict decide_bind(const struct settings *s, const struct call *c, struct decision *d)
+{
+	enum reason r = transport(c->type, c->protocol);
+
+	if (is_local_family(c->domain) || (c->domain == AF_UNSPEC && is_local_family(c->family)))
+		return answer(d, VERDICT_PASS);
+	if (is_foreign_socket(c) || (c->domain == AF_UNSPEC && !is_inet(c->family)))
+		return refuse(d, REASON_FAMILY);
+	if (!s)
+		return refuse(d, REASON_BROKEN);
+	if (r == REASON_PROTOCOL || r == REASON_MPTCP)
+		return refuse(d, r);
+	if (s->inbound == INBOUND_ANY || r == REASON_RAW || r == REASON_ICMP)
+		return answer(d, VERDICT_PASS);
+	if (!c->has_to)
+		return refuse(d, REASON_FAMILY);
+	return r == REASON_UDP ? bind_datagram(c, d) : bind_stream(s, c, d);
+}
+
+static enum verdict decide_listen(const struct settings *s, const struct call *c,
+				  struct decision *d)
+{
+	enum reason r = transport(c->type, c->protocol);
+
+	if (is_local_family(c->domain))
+		return answer(d, VERDICT_PASS);
+	if (!is_inet(c->domain))
+		return refuse(d, REASON_FAMILY);
+	if (!s)
+		return refuse(d, REASON_BROKEN);
+	if (r == REASON_PROTOCOL || r == REASON_MPTCP)
+		return refuse(d, r);
+	if (r != REASON_NONE || s->inbound == INBOUND_ANY)
+		return answer(d, VERDICT_PASS); /* not a stream: the kernel says EOPNOTSUPP */
+	if (s->inbound == INBOUND_NONE || !c->has_to)
+		return refuse(d, REASON_INBOUND);
+	if (addr_is_loopback(&c->to))
+		return answer(d, VERDICT_PASS);
+	return addr_is_any(&c->to) && !c->to.port ? narrow(d) : refuse(d, REASON_INBOUND);
+}
+
+/* Joining a group makes the kernel send IGMP or MLD; SCTP connects by option. */
+static enum verdict decide_option(const struct call *c, struct decision *d)
+{
+	bool ip = c->level == IPPROTO_IP, ip6 = c->level == IPPROTO_IPV6;
+
+	if (c->level == IPPROTO_SCTP)
+		return refuse(d, REASON_PROTOCOL);
+	if ((ip && (c->option == IP_ADD_MEMBERSHIP || c->option == IP_ADD_SOURCE_MEMBERSHIP)) ||
+	    (ip6 && (c->option == IPV6_JOIN_GROUP || c->option == IPV6_JOIN_ANYCAST)) ||
+	    ((ip || ip6) &&
+	     (c->option == MCAST_JOIN_GROUP || c->option == MCAST_JOIN_SOURCE_GROUP)))
+		return refuse_with(d, REASON_MULTICAST, ENODEV);
+	return answer(d, VERDICT_PASS);
+}
+
+static enum verdict decide_lookup(const struct settings *s, const struct call *c,
+				  struct decision *d)
+{
+	enum route route;
+
+	if (!s)
+		return refuse(d, REASON_BROKEN);
+	if (c->is_virtual && !c->name)
+		return refuse(d, REASON_STALE);
+	route = apply_rules(s, c, d);
+	if (route == ROUTE_REFUSE)
+		return refuse(d, REASON_RULE);
+	return answer(d, route == ROUTE_DIRECT && !c->is_virtual ? VERDICT_PASS : VERDICT_ANSWER);
+}
+
+enum verdict decide(const struct settings *s, const struct call *c, struct decision *d)
+{
+	memset(d, 0, sizeof(*d));
+	switch (c->kind) {
+	case CALL_SOCKET:
+		return decide_socket(s, c, d);
+	case CALL_CONNECT:
+	case CALL_SEND:
+		return decide_to(s, c, d);
+	case CALL_BIND:
+		return decide_bind(s, c, d);
+	case CALL_LISTEN:
+		return decide_listen(s, c, d);
+	case CALL_OPTION:
+		return decide_option(c, d);
+	case CALL_LOOKUP:
+		return decide_lookup(s, c, d);
+	default:
+		return refuse(d, REASON_BROKEN);
+	}
+}
