@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* call.c - from a libc call to policy's question, and from a refusal to its one line. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "shim.h"
+#include "sys.h"
+
+long libc_result(long result)
+{
+	if (result < 0 && result > -4096) {
+		errno = (int)-result;
+		return -1;
+	}
+	return result;
+}
+
+bool readable(const void *at, size_t len)
+{
+	enum { KNOWN = 8, PAGE = 4096, NEAR = 4 * PAGE };
+	static __thread uintptr_t known[KNOWN]; /* pages that could be read */
+	uintptr_t here_now = (uintptr_t)__builtin_frame_address(0), p = (uintptr_t)at;
+	uintptr_t page = p / PAGE, *slot = &known[page % KNOWN];
+
+	if (p > here_now && p < here_now + NEAR)
+		return true;
+	if (*slot == page && (p + len - 1) / PAGE == page)
+		return true;
+	if (!sys_readable(at, len))
+		return false;
+	*slot = page;
+	return true;
+}
+
+static size_t least_length(sa_family_t family)
+{
+	return family == AF_INET6 ? 24 : sizeof(struct sockaddr_in);
+}
+
+bool call_address(struct call *c, enum call_kind kind, int fd, const struct sockaddr *to,
+		  socklen_t len)
+{
+	struct sockaddr_storage copy = {0};
+
+	memset(c, 0, sizeof(*c));
+	c->kind = (uint8_t)kind;
+	if (len < sizeof(sa_family_t) || len > sizeof(copy) || !readable(to, len))
+		return false;
+	memcpy(&copy, to, len);
+	c->family = c->domain = copy.ss_family;
+	if (copy.ss_family == AF_UNSPEC) {
+		if (kind == CALL_CONNECT) /* disconnects */
+			return false;
+		copy.ss_family = AF_INET; /* what the kernel takes it for */
+	}
+	if (copy.ss_family != AF_INET && copy.ss_family != AF_INET6)
+		return true;
+	if (len < least_length(copy.ss_family))
+		return false; /* EINVAL */
+	c->has_to = addr_from_sockaddr(&c->to, &copy, len) == 0;
+	c->domain = copy.ss_family;
+	c->protocol = -1;
+	sys_getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &c->protocol, sizeof(c->protocol));
+	/* Type and protocol go together but for raw sockets, and those are never a stream. */
+	c->type = c->protocol == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM;
+	return true;
+}
+
+int32_t call_name(struct call *c, char text[static NAME_MAX_LEN + 1])
+{
+	const struct session *s = here();
+	int index, len;
+
+	if (!s || !c->has_to)
+		return -1;
+	index = names_index(addr_is_v4(&c->to) ? &s->settings.virtual4 : &s->settings.virtual6,
+			    &c->to);
+	if (index < 0)
+		return -1;
+	c->is_virtual = true;
+	len = names_get(session_names(s), (uint32_t)index, text);
+	if (len < 0)
+		return -1;
+	c->name = text;
+	c->name_len = (size_t)len;
+	return index;
+}
+
+enum verdict decide_here(struct call *c, struct decision *d)
+{
+	const struct session *s = here();
+
+	if (s && s->settings.rule_count)
+		c->exe = here_exe();
+	return decide(s ? &s->settings : NULL, c, d);
+}
+
+static void put_target(struct bytes_out *o, const struct call *c)
+{
+	char text[ADDR_TEXT];
+
+	if (c->name) {
+		bytes_put(o, c->name, c->name_len);
+		if (c->kind != CALL_LOOKUP) {
+			bytes_put_text(o, ":");
+			bytes_put_number(o, c->to.port);
+		}
+	} else if (c->has_to) {
+		addr_print_port(&c->to, text);
+		bytes_put_text(o, text);
+	} else {
+		bytes_put_text(o, "address family ");
+		bytes_put_number(o, (uint64_t)(unsigned int)c->domain);
+	}
+}
+
+/* Has this been said before? A full table says yes to everything new: silence beats a flood. */
+static bool said_before(const struct call *c, uint8_t reason)
+{
+	enum { SLOTS = 64 };
+	static _Atomic uint64_t said[SLOTS];
+	uint64_t h = 0xcbf29ce484222325u ^ (uint64_t)(reason << 8 | c->kind), none;
+
+	for (size_t i = 0; i < sizeof(c->to.ip); i++)
+		h = (h ^ c->to.ip[i]) * 0x100000001b3u;
+	for (size_t i = 0; i < c->name_len; i++)
+		h = (h ^ (uint8_t)c->name[i]) * 0x100000001b3u;
+	h = (h ^ c->to.port) * 0x100000001b3u | 1;
+	for (size_t i = 0; i < SLOTS; i++) {
+		none = 0;
+		if (atomic_compare_exchange_strong(&said[i], &none, h))
+			return false;
+		if (none == h)
+			return true;
+	}
+	return true;
+}
+
+int refuse(const struct call *c, const struct decision *d)
+{
+	static const char *const verb[] = {"socket of ", "connect to ", "send to ", "bind to ",
+					   "listen on ", "join of ",	"lookup of "};
+	const char *hint = reason_hint((enum reason)d->reason);
+	struct log_line l;
+	struct bytes_out *o;
+
+	if (!log_wants(LOG_WARN) || said_before(c, d->reason))
+		return d->error;
+	o = say(&l, LOG_WARN);
+	bytes_put_text(o, d->verdict == VERDICT_NARROW ? "on loopback only: " : "refused: ");
+	bytes_put_text(o, verb[c->kind]);
+	put_target(o, c);
+	bytes_put_text(o, ": ");
+	bytes_put_text(o, reason_words((enum reason)d->reason));
+	if (hint && *hint) {
+		bytes_put_text(o, "; ");
+		bytes_put_text(o, hint);
+	}
+	log_end(&l);
+	return d->error;
+}

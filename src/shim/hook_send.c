@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* hook_send.c - sends that carry an address: datagrams, and data in a SYN (MSG_FASTOPEN). */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "shim.h"
+#include "sys.h"
+
+/* As <sys/socket.h> has it with _GNU_SOURCE. */
+struct mmsghdr {
+	struct msghdr msg_hdr;
+	unsigned int msg_len;
+};
+
+#ifndef MSG_FASTOPEN
+#define MSG_FASTOPEN 0x20000000
+#endif
+
+enum way {
+	WAY_PASS,	   /* as it stands */
+	WAY_WITHOUT,	   /* connected by now: without address and MSG_FASTOPEN */
+	WAY_REFUSED = -1,  /* errno is set */
+};
+
+/* errno stays as it was unless the answer is WAY_REFUSED. */
+static enum way judge_send(int fd, const void *to, socklen_t len, int flags)
+{
+	int before = errno, err = 0;
+	enum way way = WAY_PASS;
+	struct call c;
+	struct decision d;
+	char text[NAME_MAX_LEN + 1];
+
+	if (!call_address(&c, CALL_SEND, fd, to, len))
+		return WAY_PASS;
+	if (c.protocol == IPPROTO_TCP) { /* which looks at an address for MSG_FASTOPEN only */
+		if (!(flags & MSG_FASTOPEN))
+			return WAY_PASS;
+		err = socket_connect(fd, to, len);
+		way = WAY_WITHOUT;
+	} else {
+		call_name(&c, text);
+		if (decide_here(&c, &d) != VERDICT_PASS)
+			err = -refuse(&c, &d);
+	}
+	errno = err < 0 ? -err : before;
+	return err < 0 ? WAY_REFUSED : way;
+}
+
+WRAP ssize_t sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to,
+		    socklen_t to_len)
+{
+	if (!to)
+		return real.sendto(fd, data, len, flags, to, to_len);
+	switch (judge_send(fd, to, to_len, flags)) {
+	case WAY_PASS:
+		return real.sendto(fd, data, len, flags, to, to_len);
+	case WAY_WITHOUT:
+		return real.sendto(fd, data, len, flags & ~MSG_FASTOPEN, NULL, 0);
+	default:
+		return -1;
+	}
+}
+
+WRAP ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	struct msghdr without;
+
+	if (!readable(msg, sizeof(*msg)) || !msg->msg_name)
+		return real.sendmsg(fd, msg, flags);
+	switch (judge_send(fd, msg->msg_name, msg->msg_namelen, flags)) {
+	case WAY_PASS:
+		return real.sendmsg(fd, msg, flags);
+	case WAY_WITHOUT:
+		without = *msg;
+		without.msg_name = NULL;
+		without.msg_namelen = 0;
+		return real.sendmsg(fd, &without, flags & ~MSG_FASTOPEN);
+	default:
+		return -1;
+	}
+}
+
+static int send_first_alone(int fd, struct mmsghdr *msgs, int flags)
+{
+	struct mmsghdr without = msgs[0];
+	int sent;
+
+	without.msg_hdr.msg_name = NULL;
+	without.msg_hdr.msg_namelen = 0;
+	sent = real.sendmmsg(fd, &without, 1, flags & ~MSG_FASTOPEN);
+	if (sent == 1)
+		msgs[0].msg_len = without.msg_len;
+	return sent;
+}
+
+/* Sends what comes before the first refused message, as the kernel does with the first bad one. */
+WRAP int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags)
+{
+	unsigned int good = 0;
+	int before = errno;
+	enum way way;
+
+	for (; good < count && good < 1024 && readable(&msgs[good], sizeof(msgs[good])); good++) {
+		const struct msghdr *m = &msgs[good].msg_hdr;
+
+		if (!m->msg_name)
+			continue;
+		way = judge_send(fd, m->msg_name, m->msg_namelen, flags);
+		if (way == WAY_WITHOUT)
+			return good ? real.sendmmsg(fd, msgs, good, flags)
+				    : send_first_alone(fd, msgs, flags);
+		if (way == WAY_REFUSED && good == 0)
+			return -1;
+		if (way == WAY_REFUSED) {
+			errno = before;
+			break;
+		}
+	}
+	return real.sendmmsg(fd, msgs, good, flags);
+}

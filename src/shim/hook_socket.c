@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* hook_socket.c - sockets but for what they send: made, connected, bound, asked. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "shim.h"
+#include "sys.h"
+
+WRAP int socket(int domain, int type, int protocol)
+{
+	struct call c = {.kind = CALL_SOCKET,
+			 .domain = domain,
+			 .type = type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK),
+			 .protocol = protocol};
+	struct decision d;
+
+	if (decide_here(&c, &d) == VERDICT_REFUSE)
+		return (int)libc_result(-refuse(&c, &d));
+	return real.socket(domain, type, protocol);
+}
+
+int socket_connect(int fd, const struct sockaddr *to, socklen_t len)
+{
+	struct call c;
+	struct decision d;
+	char text[NAME_MAX_LEN + 1];
+	int32_t name;
+
+	if (!call_address(&c, CALL_CONNECT, fd, to, len))
+		return real.connect(fd, to, len) < 0 ? -errno : 0;
+	name = call_name(&c, text);
+	switch (decide_here(&c, &d)) {
+	case VERDICT_PROXY:
+		return tunnel_connect(fd, &c, &d, name);
+	case VERDICT_PASS:
+		return real.connect(fd, to, len) < 0 ? -errno : 0;
+	default:
+		return -refuse(&c, &d);
+	}
+}
+
+/* errno is the program's own while a call succeeds. */
+static int connect_keeping_errno(int fd, const struct sockaddr *to, socklen_t len)
+{
+	int before = errno, err = socket_connect(fd, to, len);
+
+	errno = before;
+	return (int)libc_result(err);
+}
+
+WRAP int connect(int fd, const struct sockaddr *to, socklen_t len)
+{
+	return connect_keeping_errno(fd, to, len);
+}
+
+WRAP int __connect(int fd, const struct sockaddr *to, socklen_t len)
+{
+	return connect_keeping_errno(fd, to, len);
+}
+
+/* Loopback in the family of a wildcard address: both families of a dual-stack socket by IPv4's. */
+static socklen_t narrowed(int fd, const struct call *c, struct sockaddr_storage *at)
+{
+	static const uint8_t loopback4[4] = {127, 0, 0, 1};
+	static const uint8_t loopback6[16] = {[15] = 1};
+	struct addr a = addr_v4(loopback4, c->to.port);
+	int v6only = 0;
+
+	if (c->domain == AF_INET6) {
+		sys_getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
+		if (v6only)
+			a = addr_v6(loopback6, c->to.port);
+	}
+	return (socklen_t)addr_to_sockaddr(&a, c->domain, at);
+}
+
+WRAP int bind(int fd, const struct sockaddr *at, socklen_t len)
+{
+	struct sockaddr_storage loopback;
+	struct call c;
+	struct decision d;
+
+	if (!call_address(&c, CALL_BIND, fd, at, len))
+		return real.bind(fd, at, len);
+	switch (decide_here(&c, &d)) {
+	case VERDICT_PASS:
+		return real.bind(fd, at, len);
+	case VERDICT_NARROW:
+		refuse(&c, &d);
+		len = narrowed(fd, &c, &loopback);
+		return real.bind(fd, (struct sockaddr *)&loopback, len);
+	default:
+		return (int)libc_result(-refuse(&c, &d));
+	}
+}
+
+WRAP int listen(int fd, int backlog)
+{
+	struct sockaddr_storage own;
+	socklen_t len = sizeof(own);
+	struct call c;
+	struct decision d;
+
+	if (getsockname(fd, (struct sockaddr *)&own, &len) < 0 ||
+	    (own.ss_family != AF_INET && own.ss_family != AF_INET6) ||
+	    !call_address(&c, CALL_LISTEN, fd, (struct sockaddr *)&own, len))
+		return real.listen(fd, backlog);
+	switch (decide_here(&c, &d)) {
+	case VERDICT_PASS:
+		return real.listen(fd, backlog);
+	case VERDICT_NARROW:
+		refuse(&c, &d);
+		len = narrowed(fd, &c, &own);
+		if (real.bind(fd, (struct sockaddr *)&own, len) < 0)
+			return -1;
+		return real.listen(fd, backlog);
+	default:
+		return (int)libc_result(-refuse(&c, &d));
+	}
+}
+
+/* Does this descriptor lead to a proxy, and what is known of it? */
+static bool find_stream(int fd, struct stream_entry *e)
+{
+	const struct session *s = here();
+	uint64_t cookie = s ? sys_cookie(fd) : 0;
+
+	return cookie && streams_find(session_streams(s), cookie, e) == 0;
+}
+
+static bool holds_half_close(int fd)
+{
+	struct stream_entry e;
+	struct call c = {.kind = CALL_CONNECT, .protocol = IPPROTO_TCP, .type = SOCK_STREAM};
+	struct decision d;
+	char text[NAME_MAX_LEN + 1];
+
+	if (!find_stream(fd, &e))
+		return false;
+	c.to = e.to;
+	c.has_to = true;
+	c.domain = c.family = addr_is_v4(&e.to) ? AF_INET : AF_INET6;
+	call_name(&c, text);
+	return decide_here(&c, &d) == VERDICT_PROXY && d.hold;
+}
+
+WRAP int shutdown(int fd, int how)
+{
+	int before = errno;
+
+	if (how == SHUT_WR && holds_half_close(fd)) {
+		errno = before;
+		return 0;
+	}
+	return real.shutdown(fd, how);
+}
+
+WRAP int getpeername(int fd, struct sockaddr *restrict peer, socklen_t *restrict len)
+{
+	struct sockaddr_storage to;
+	struct stream_entry e;
+	socklen_t room = readable(len, sizeof(*len)) ? *len : 0, size;
+	int got = real.getpeername(fd, peer, len);
+
+	if (got < 0 || room < sizeof(sa_family_t) || *len < sizeof(sa_family_t) ||
+	    (peer->sa_family != AF_INET && peer->sa_family != AF_INET6) || !find_stream(fd, &e))
+		return got;
+	if (addr_to_sockaddr(&e.to, peer->sa_family, &to) < 0)
+		return got;
+	size = *len;
+	memcpy(peer, &to, size < room ? size : room);
+	return got;
+}
+
+WRAP int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
+{
+	struct call c = {.kind = CALL_OPTION, .domain = AF_INET, .level = level, .option = option};
+	struct decision d;
+
+	if ((level == IPPROTO_IP || level == IPPROTO_IPV6) &&
+	    decide_here(&c, &d) == VERDICT_REFUSE)
+		return (int)libc_result(-refuse(&c, &d));
+	return real.setsockopt(fd, level, option, value, len);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hook_syscall.c - syscall(3): the network's numbers go the way of their libc twins, io_uring is not
+ * there, everything else goes to the kernel unchanged. Needs no symbol of libc's, so that an
+ * allocator may call it at any time.
+ */
+#define SHIM_CALLS_HOOKS
+#include <errno.h>
+#include <stdarg.h>
+
+#include "shim.h"
+#include "sys.h"
+
+#define PTR(type, x) ((type)(uintptr_t)(x))
+
+WRAP long syscall(long number, ...)
+{
+	long a[6];
+	va_list ap;
+
+	va_start(ap, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	switch (number) {
+	case SYS_socket:
+		return socket((int)a[0], (int)a[1], (int)a[2]);
+	case SYS_connect:
+		return connect((int)a[0], PTR(void *, a[1]), (socklen_t)a[2]);
+	case SYS_bind:
+		return bind((int)a[0], PTR(void *, a[1]), (socklen_t)a[2]);
+	case SYS_listen:
+		return listen((int)a[0], (int)a[1]);
+	case SYS_shutdown:
+		return shutdown((int)a[0], (int)a[1]);
+	case SYS_getpeername:
+		return getpeername((int)a[0], PTR(void *, a[1]), PTR(void *, a[2]));
+	case SYS_setsockopt:
+		return setsockopt((int)a[0], (int)a[1], (int)a[2], PTR(void *, a[3]),
+				  (socklen_t)a[4]);
+	case SYS_sendto:
+		return sendto((int)a[0], PTR(void *, a[1]), (size_t)a[2], (int)a[3],
+			      PTR(void *, a[4]), (socklen_t)a[5]);
+	case SYS_sendmsg:
+		return sendmsg((int)a[0], PTR(void *, a[1]), (int)a[2]);
+	case SYS_sendmmsg:
+		return sendmmsg((int)a[0], PTR(void *, a[1]), (unsigned int)a[2], (int)a[3]);
+	case SYS_execve:
+		return execve(PTR(char *, a[0]), PTR(char **, a[1]), PTR(char **, a[2]));
+	case SYS_execveat:
+		return execveat((int)a[0], PTR(char *, a[1]), PTR(char **, a[2]),
+				PTR(char **, a[3]), (int)a[4]);
+	case SYS_io_uring_setup:
+		return libc_result(-ENOSYS);
+	default:
+		return libc_result(sys_call(number, a[0], a[1], a[2], a[3], a[4], a[5]));
+	}
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* lookup.c - names to addresses and back, without a question to anybody but the proxy. */
+#include "lookup.h"
+
+#include <string.h>
+#include <strings.h>
+#include <sys/utsname.h>
+
+#include "sys.h"
+
+static const char hosts_file[] = "/etc/hosts";
+
+/* Calls `use` with /etc/hosts in pieces of whole lines, until it returns true. */
+static void read_hosts(bool (*use)(void *arg, const char *data, size_t len), void *arg)
+{
+	char buf[4096];
+	size_t have = 0, whole;
+	long n;
+	int fd = sys_open(hosts_file, 0, 0);
+
+	if (fd < 0)
+		return;
+	while ((n = sys_read(fd, buf + have, sizeof(buf) - have)) > 0) {
+		have += (size_t)n;
+		whole = hosts_whole(buf, have);
+		if (!whole && have == sizeof(buf))
+			whole = have; /* a line too long to be one */
+		if (whole && use(arg, buf, whole))
+			break;
+		have -= whole;
+		memmove(buf, buf + whole, have);
+	}
+	if (n == 0 && have) /* glibc takes a last line without its newline */
+		use(arg, buf, have);
+	sys_close(fd);
+}
+
+struct hosts_question {
+	const char *name;
+	size_t name_len;
+	int family;
+	struct hosts *found;
+	const struct addr *address;
+	size_t reverse_len;
+	char *reverse;
+};
+
+static bool find_forward(void *arg, const char *data, size_t len)
+{
+	struct hosts_question *q = arg;
+
+	hosts_find(q->found, data, len, q->name, q->name_len, q->family);
+	return false;
+}
+
+static bool find_reverse(void *arg, const char *data, size_t len)
+{
+	struct hosts_question *q = arg;
+
+	q->reverse_len = hosts_reverse(data, len, q->address, q->reverse);
+	return q->reverse_len > 0;
+}
+
+static bool is_localhost(const char *name, size_t len)
+{
+	static const char localhost[] = "localhost";
+	const size_t n = sizeof(localhost) - 1;
+
+	return len >= n && strncasecmp(name + len - n, localhost, n) == 0 &&
+	       (len == n || name[len - n - 1] == '.');
+}
+
+/* The machine's own name must not be asked of anybody. */
+static bool is_own(const char *name, size_t len)
+{
+	struct utsname u;
+
+	return uname(&u) == 0 && strlen(u.nodename) == len &&
+	       strncasecmp(name, u.nodename, len) == 0;
+}
+
+static void add(struct hosts *found, const struct addr *a)
+{
+	if (found->count < HOSTS_ADDRS)
+		found->addrs[found->count++] = *a;
+}
+
+static void set_name(struct hosts *found, const char *name, size_t len)
+{
+	memcpy(found->canonical, name, len);
+	found->canonical[len] = 0;
+}
+
+static int loopback(const char *name, size_t len, int family, struct hosts *found)
+{
+	static const uint8_t ip4[4] = {127, 0, 0, 1}, ip6[16] = {[15] = 1};
+	struct addr a4 = addr_v4(ip4, 0), a6 = addr_v6(ip6, 0);
+
+	if (family != AF_INET)
+		add(found, &a6);
+	if (family != AF_INET6)
+		add(found, &a4);
+	set_name(found, name, len);
+	return 0;
+}
+
+static int resolve_remote(const struct decision *d, int index, int family, struct hosts *found)
+{
+	struct addr none = {0};
+	struct socks_answer answer = {0};
+	int err = tunnel_resolve(d, &none, index, &answer);
+
+	if (err)
+		return err;
+	if ((answer.type != 1 && answer.type != 4) ||
+	    (family == AF_INET && !addr_is_v4(&answer.addr)) ||
+	    (family == AF_INET6 && addr_is_v4(&answer.addr)))
+		return EAI_NONAME;
+	answer.addr.port = 0;
+	add(found, &answer.addr);
+	return 0;
+}
+
+static int answer(const struct session *s, const struct decision *d, const struct call *c,
+		  int family, struct hosts *found)
+{
+	struct addr a;
+	int index = names_add(session_names(s), c->name, c->name_len,
+			      (uint32_t)(sys_now() / 1000000000u), streams_uses_name,
+			      session_streams(s));
+
+	if (index < 0)
+		return EAI_MEMORY;
+	set_name(found, c->name, c->name_len);
+	if (s->settings.resolve == RESOLVE_REMOTE)
+		return resolve_remote(d, index, family, found);
+	if (!names_addr(family == AF_INET6 ? &s->settings.virtual6 : &s->settings.virtual4,
+			(uint32_t)index, &a))
+		return EAI_MEMORY;
+	add(found, &a);
+	return 0;
+}
+
+/* /etc/hosts is not read again for a name that has its virtual address already. */
+static bool is_local(const struct session *s, const struct call *c, int family,
+		     struct hosts *found, int *err)
+{
+	struct hosts_question q = {.name = c->name, .name_len = c->name_len, .family = family,
+				   .found = found};
+
+	*err = 0;
+	if (names_find(session_names(s), c->name, c->name_len) >= 0)
+		return false;
+	read_hosts(find_forward, &q);
+	if (found->count)
+		return true;
+	if (is_localhost(c->name, c->name_len) || is_own(c->name, c->name_len)) {
+		*err = loopback(c->name, c->name_len, family, found);
+		return true;
+	}
+	if (family == AF_UNSPEC)
+		return false;
+	/* A name that the file knows in the other family is the file's all the same. */
+	q.family = AF_UNSPEC;
+	read_hosts(find_forward, &q);
+	*err = found->count ? EAI_ADDRFAMILY : 0;
+	found->count = 0;
+	return *err != 0;
+}
+
+int lookup_name(const char *name, int family, struct hosts *found)
+{
+	const struct session *s = here();
+	struct call c = {.kind = CALL_LOOKUP, .name = name, .name_len = strnlen(name, 1024)};
+	struct decision d;
+	int err;
+
+	memset(found, 0, offsetof(struct hosts, addrs));
+	found->canonical[0] = 0;
+	if (c.name_len && name[c.name_len - 1] == '.')
+		c.name_len--;
+	if (s && !names_valid(name, c.name_len))
+		return EAI_NONAME;
+	if (s && is_local(s, &c, family, found, &err))
+		return err;
+	switch (decide_here(&c, &d)) {
+	case VERDICT_PASS:
+		return LOOKUP_DIRECT;
+	case VERDICT_ANSWER:
+		return answer(s, &d, &c, family, found);
+	default:
+		c.name_len = c.name_len > NAME_MAX_LEN ? NAME_MAX_LEN : c.name_len;
+		refuse(&c, &d);
+		return s ? EAI_NONAME : EAI_FAIL;
+	}
+}
+
+static int reverse_remote(struct call *c, char name[static HOSTS_NAME])
+{
+	struct socks_answer answer = {0};
+	struct decision d;
+	int err;
+
+	if (decide_here(c, &d) == VERDICT_PASS)
+		return LOOKUP_DIRECT;
+	if (d.verdict != VERDICT_ANSWER || here()->settings.resolve != RESOLVE_REMOTE)
+		return EAI_NONAME;
+	err = tunnel_resolve(&d, &c->to, -1, &answer);
+	if (err || answer.type != 3)
+		return err ? err : EAI_NONAME;
+	memcpy(name, answer.name, HOSTS_NAME);
+	return 0;
+}
+
+int lookup_address(const struct addr *a, char name[static HOSTS_NAME])
+{
+	struct call c = {.kind = CALL_LOOKUP, .has_to = true, .to = *a};
+	struct hosts_question q = {.address = a, .reverse = name};
+
+	c.domain = c.family = addr_is_v4(a) ? AF_INET : AF_INET6;
+	if (!here())
+		return EAI_FAIL;
+	if (call_name(&c, name) >= 0)
+		return 0;
+	if (c.is_virtual)
+		return EAI_NONAME;
+	read_hosts(find_reverse, &q);
+	return q.reverse_len ? 0 : reverse_remote(&c, name);
+}

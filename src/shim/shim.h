@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shim.h - what every file of libsockshim.so includes: the real functions, the ban on calling hooked
+ * ones, this process's view of the session.
+ *
+ * Rules of this room: no decision (core's), no allocation, lock or stdio in a path that may run in a
+ * signal handler, after vfork or before main; never exit, abort or print but through log.h. Files
+ * are compiled without _GNU_SOURCE: with it glibc declares socket calls with transparent unions.
+ */
+#ifndef SOCKSHIM_SHIM_H
+#define SOCKSHIM_SHIM_H
+
+#include <netdb.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "decide.h"
+#include "log.h"
+#include "session.h"
+#include "socks.h"
+
+struct mmsghdr; /* glibc shows it with _GNU_SOURCE only */
+
+/*
+ * A hooked function: exported, and callable by nobody in here. Only hook_syscall.c may, whose job
+ * is to call them.
+ */
+#define WRAP __attribute__((visibility("default")))
+#ifdef SHIM_CALLS_HOOKS
+#define CALL(ret, name, params) ret name params;
+#else
+#define CALL(ret, name, params) \
+	ret name params __attribute__((unavailable("hooked: use real." #name " or sys.h")));
+#endif
+#include "calls.def"
+#undef CALL
+
+/* The next definitions in the search order, usually libc's. */
+struct real_calls {
+#define CALL(ret, name, params) ret(*name) params;
+#include "calls.def"
+#undef CALL
+};
+extern struct real_calls real_table;
+extern atomic_bool real_ready;
+
+/* Resolves every symbol; may run twice at once, and from within itself, without harm. */
+void real_resolve(void);
+
+/* Always valid, also before our constructor has run. */
+static inline const struct real_calls *real_get(void)
+{
+	if (!atomic_load_explicit(&real_ready, memory_order_acquire))
+		real_resolve();
+	return &real_table;
+}
+#define real (*real_get())
+
+/* The session of this process, or NULL: then everything that would reach a network is refused. */
+const struct session *here(void);
+
+/* Path of this process's program ("" if unknown), and its last part. */
+const char *here_exe(void);
+const char *here_name(void);
+
+/* Starts a log line "sockshim: PROGRAM: ". */
+struct bytes_out *say(struct log_line *l, enum log_level level);
+
+/* Remembers what programs that this one starts need in their environment (hook_exec.c). */
+void exec_start(const struct session *s);
+
+/* errno convention: -errno becomes -1 and errno; anything else stays. */
+long libc_result(long result);
+
+/*
+ * Fills in `c` for a call with a socket address; true if policy must be asked, false if the kernel
+ * may have it as it stands (not an address of AF_INET, AF_INET6 or AF_UNSPEC, or one that the
+ * kernel will refuse: EFAULT, EINVAL). Reads the address once; `family` becomes sa_family.
+ */
+bool call_address(struct call *c, enum call_kind kind, int fd, const struct sockaddr *to,
+		  socklen_t len);
+
+/* The name that `to` stands for, if it is a virtual address: fills in c->name from `text`. */
+int32_t call_name(struct call *c, char text[static NAME_MAX_LEN + 1]);
+
+/* decide() with this process's session. */
+enum verdict decide_here(struct call *c, struct decision *d);
+
+/* Logs a refusal (once for each target and reason in a process) and returns -d->error. */
+int refuse(const struct call *c, const struct decision *d);
+
+/* Can `len` bytes be read at `at`? Costs a system call only off the stack, and once a page. */
+bool readable(const void *at, size_t len);
+
+/* Connects through the proxy (tunnel.c). 0 or -errno. */
+int tunnel_connect(int fd, const struct call *c, const struct decision *d, int32_t name);
+
+/* Asks the proxy for an address of `name`, or the name of `to`, by RESOLVE. 0 or an EAI_ code. */
+int tunnel_resolve(const struct decision *d, const struct addr *to, int32_t name,
+		   struct socks_answer *answer);
+
+/* What hooks of several symbols share; each returns -errno on failure. */
+int socket_connect(int fd, const struct sockaddr *to, socklen_t len);
+
+#endif

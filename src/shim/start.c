@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * start.c - this process's part of a session: found at the first call or in the constructor,
+ * whichever comes first, with system calls only.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "config.h"
+#include "shim.h"
+#include "sys.h"
+
+extern char **environ;
+
+/* NULL: not looked for yet; &broken: looked for in vain. */
+static _Atomic(struct session *) current;
+static struct session *const broken = (struct session *)-1L;
+
+static char exe[256];
+
+const char *here_exe(void)
+{
+	long n;
+
+	if (exe[0])
+		return exe;
+	n = SYS4(SYS_readlinkat, -100, "/proc/self/exe", exe, sizeof(exe) - 1);
+	exe[n > 0 ? n : 0] = 0;
+	return exe;
+}
+
+const char *here_name(void)
+{
+	const char *path = here_exe(), *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+struct bytes_out *say(struct log_line *l, enum log_level level)
+{
+	struct bytes_out *o = log_begin(l, level);
+
+	if (*here_name()) {
+		bytes_put_text(o, here_name());
+		bytes_put_text(o, ": ");
+	}
+	return o;
+}
+
+static void say_broken(const char *what, const char *why)
+{
+	struct log_line l;
+	struct bytes_out *o = say(&l, LOG_ERROR);
+
+	bytes_put_text(o, what);
+	bytes_put_text(o, why);
+	bytes_put_text(o, "; every connection is refused");
+	log_end(&l);
+}
+
+/* What the parser works on is too large for another program's stack. */
+struct workshop {
+	struct conf conf;
+	struct settings settings;
+};
+
+static struct session *start_alone(void)
+{
+	struct session *s = NULL;
+	int error;
+	long at = SYS6(SYS_mmap, 0, sizeof(struct workshop), PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct workshop *w = (struct workshop *)at;
+
+	if (at < 0 && at > -4096)
+		return broken;
+	conf_init(&w->conf, &w->settings);
+	if (config_rest(&w->conf, environ, NULL) < 0) {
+		say_broken("", w->conf.error);
+	} else {
+		s = session_anonymous(&w->settings, &error);
+		if (s)
+			session_seal(s);
+	}
+	SYS2(SYS_munmap, w, sizeof(*w));
+	return s ? s : broken;
+}
+
+static struct session *start_session(const char *name)
+{
+	int error;
+	struct session *s = session_open(name, &error);
+
+	if (s)
+		return s;
+	say_broken("cannot join the session: ",
+		   error == -ENOENT ? "its launcher is gone" : strerror(-error));
+	return broken;
+}
+
+static struct session *start(void)
+{
+	const char *name = getenv(SESSION_ENV);
+	struct session *s, *none = NULL;
+
+	log_start(NULL);
+	s = name ? start_session(name) : start_alone();
+	if (atomic_compare_exchange_strong(&current, &none, s)) {
+		if (s != broken)
+			log_start(&s->settings);
+		return s;
+	}
+	if (s != broken)
+		session_close(s);
+	return none;
+}
+
+const struct session *here(void)
+{
+	struct session *s = atomic_load_explicit(&current, memory_order_acquire);
+
+	if (!s)
+		s = start();
+	return s == broken ? NULL : s;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	real_get();
+	exec_start(here());
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* tunnel.c - drives a stream to its end on a blocking call. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "shim.h"
+#include "stream.h"
+#include "sys.h"
+
+/* What rt_sigaction(2) fills in; only the flags are wanted. */
+struct kernel_sigaction {
+	void *handler;
+	unsigned long flags;
+	void *restorer;
+	uint64_t mask;
+};
+
+/*
+ * Would a plain connect(2) have returned EINTR? It restarts after handlers installed with
+ * SA_RESTART; poll(2) never does. Which signal came is not known: if any handler interrupts, say so.
+ */
+static bool interrupts(void)
+{
+	struct kernel_sigaction a;
+
+	for (int sig = 1; sig <= 64; sig++) {
+		memset(&a, 0, sizeof(a));
+		if (SYS4(SYS_rt_sigaction, sig, 0, &a, sizeof(a.mask)) == 0 &&
+		    a.handler != (void *)SIG_DFL && a.handler != (void *)SIG_IGN &&
+		    !(a.flags & SA_RESTART))
+			return true;
+	}
+	return false;
+}
+
+static int drive(struct stream *st, const struct session *s, int fd, struct socks_answer *answer)
+{
+	struct pollfd wait = {.fd = fd};
+	int need;
+
+	while ((need = stream_step(st, s, fd, answer)) > 0) {
+		wait.events = (short)need;
+		if (poll(&wait, 1, stream_timeout(st)) < 0 && errno == EINTR && interrupts()) {
+			sys_disconnect(fd);
+			return -EINTR;
+		}
+	}
+	return need;
+}
+
+static void put_proxy(struct bytes_out *o, const struct session *s, const struct stream *st)
+{
+	char url[512];
+	size_t n = conf_print_proxy(&s->settings.proxies[st->proxy], false, url, sizeof(url));
+
+	bytes_put(o, url, n);
+}
+
+static void put_stream(struct bytes_out *o, const struct session *s, const struct call *c,
+		       const struct stream *st)
+{
+	char text[ADDR_TEXT];
+
+	if (c->name) {
+		bytes_put(o, c->name, c->name_len);
+		bytes_put_text(o, ":");
+		bytes_put_number(o, c->to.port);
+	} else {
+		addr_print_port(&c->to, text);
+		bytes_put_text(o, text);
+	}
+	bytes_put_text(o, " through ");
+	put_proxy(o, s, st);
+}
+
+/* The proxy itself is at fault: worth a line. A target that it could not reach is not. */
+static bool proxy_at_fault(const struct stream *st)
+{
+	return st->state == STREAM_CONNECTING || !st->socks.replied;
+}
+
+static void say_failed(const struct session *s, const struct call *c, const struct stream *st,
+		       int error)
+{
+	struct log_line l;
+	enum log_level level = proxy_at_fault(st) ? LOG_WARN : LOG_INFO;
+	struct bytes_out *o;
+
+	if (!log_wants(level))
+		return;
+	o = say(&l, level);
+	put_stream(o, s, c, st);
+	bytes_put_text(o, ": ");
+	if (st->state == STREAM_CONNECTING) {
+		bytes_put_text(o, "cannot reach the proxy: ");
+		bytes_put_text(o, strerror(error));
+		bytes_put_text(o, "; start it, or name another with Proxy");
+	} else {
+		bytes_put_text(o, socks_words(&st->socks, s->settings.proxies[st->proxy].protocol));
+	}
+	log_end(&l);
+}
+
+static void say_open(const struct session *s, const struct call *c, const struct stream *st, int fd)
+{
+	struct log_line l;
+	struct bytes_out *o;
+	struct sockaddr_storage own;
+	socklen_t len = sizeof(own);
+	struct addr source;
+	char text[ADDR_TEXT];
+
+	if (!log_wants(LOG_INFO))
+		return;
+	o = say(&l, LOG_INFO);
+	put_stream(o, s, c, st);
+	if (getsockname(fd, (struct sockaddr *)&own, &len) == 0 &&
+	    addr_from_sockaddr(&source, &own, len) == 0) {
+		addr_print_port(&source, text);
+		bytes_put_text(o, ", source ");
+		bytes_put_text(o, text);
+	}
+	bytes_put_text(o, ", ");
+	bytes_put_number(o, (sys_now() - st->started) / 1000000);
+	bytes_put_text(o, " ms");
+	log_end(&l);
+}
+
+static void list(const struct session *s, const struct stream *st, int fd)
+{
+	struct stream_entry e = {
+		.cookie = sys_cookie(fd),
+		.started = st->started,
+		.to = st->to,
+		.name = st->name,
+		.pid = sys_getpid(),
+	};
+
+	if (!e.cookie || streams_add(session_streams(s), &e) < 0)
+		log_texts(LOG_INFO, here_name(), ": streams table full: a stream goes unlisted",
+			  (char *)NULL);
+}
+
+int tunnel_connect(int fd, const struct call *c, const struct decision *d, int32_t name)
+{
+	const struct session *s = here();
+	struct stream st;
+	int err;
+
+	stream_init(&st, s, d, &c->to, name, SOCKS_CONNECT);
+	err = stream_start(&st, s, fd, c->domain);
+	if (err == -EISCONN || err == -EALREADY || err == -EBADF || err == -ENOTSOCK ||
+	    err == -EINTR)
+		return err;
+	if (err == 0)
+		err = drive(&st, s, fd, NULL);
+	if (err == -EINTR)
+		return err;
+	if (err < 0) {
+		say_failed(s, c, &st, -err);
+		return err;
+	}
+	list(s, &st, fd);
+	say_open(s, c, &st, fd);
+	return 0;
+}
+
+static int eai(int error)
+{
+	switch (error) {
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+		return EAI_NONAME;
+	case ETIMEDOUT:
+	case ECONNREFUSED:
+		return EAI_AGAIN;
+	default:
+		return EAI_FAIL;
+	}
+}
+
+int tunnel_resolve(const struct decision *d, const struct addr *to, int32_t name,
+		   struct socks_answer *answer)
+{
+	const struct session *s = here();
+	struct call c = {.kind = CALL_LOOKUP, .to = *to, .has_to = true};
+	char text[NAME_MAX_LEN + 1];
+	struct stream st;
+	int family = addr_is_v4(&s->settings.proxies[d->proxy].at) ? AF_INET : AF_INET6, err;
+	int fd = (int)SYS3(SYS_socket, family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+
+	if (fd < 0)
+		return EAI_SYSTEM;
+	if (name >= 0 && names_get(session_names(s), (uint32_t)name, text) > 0) {
+		c.name = text;
+		c.name_len = strlen(text);
+	}
+	stream_init(&st, s, d, to, name, name >= 0 ? SOCKS_RESOLVE : SOCKS_RESOLVE_PTR);
+	err = stream_start(&st, s, fd, family);
+	if (err == 0)
+		err = drive(&st, s, fd, answer);
+	if (err < 0)
+		say_failed(s, &c, &st, -err);
+	sys_close(fd);
+	return err < 0 ? eai(-err) : 0;
+}
