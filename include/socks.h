@@ -49,7 +49,10 @@ struct socks_request {
 
 enum socks_step { SOCKS_SEND, SOCKS_RECEIVE, SOCKS_DONE, SOCKS_FAILED };
 
-/* Opaque to callers but for the fields with a comment. */
+/*
+ * Opaque to callers but for the fields with a comment. Zeroed memory is a machine that has not begun:
+ * it wants nothing, and it may fail (the proxy cannot be reached).
+ */
 struct socks {
 	uint8_t phase;
 	uint8_t code;	/* the reply code (REP, or SOCKS4's CD) once `replied` */

@@ -228,6 +228,7 @@ enum socks_step socks_next(const struct socks *s)
 	case PHASE_AUTH:
 	case PHASE_REQUEST:
 		return SOCKS_SEND;
+	case PHASE_NONE: /* nothing is wanted; FAILED would promise an error */
 	case PHASE_METHOD:
 	case PHASE_AUTH_REPLY:
 	case PHASE_REPLY:
@@ -571,7 +572,7 @@ void socks_eof(struct socks *s)
 		return;
 	if (s->got)
 		fail(s, ECONNREFUSED, REASON_EOF_MIDDLE);
-	else if (s->phase == PHASE_GREETING || s->phase == PHASE_METHOD)
+	else if (s->phase <= PHASE_METHOD)
 		fail(s, ECONNREFUSED, REASON_EOF_GREETING);
 	else
 		fail(s, ECONNREFUSED, REASON_EOF_REPLY);
@@ -581,7 +582,7 @@ void socks_fail(struct socks *s, int error)
 {
 	if (is_over(s))
 		return;
-	if (error == ETIMEDOUT && (s->phase == PHASE_GREETING || s->phase == PHASE_METHOD))
+	if (error == ETIMEDOUT && s->phase <= PHASE_METHOD)
 		fail(s, error, REASON_TIMEOUT_GREETING);
 	else if (error == ETIMEDOUT)
 		fail(s, error, REASON_TIMEOUT_REPLY);
