@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+/* config.c - reads configuration from its sources: files, environment, password file. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "sys.h"
+
+#define ENV_PREFIX "SOCKSHIM_"
+#define ENV_SESSION "SESSION" /* the launcher's own, see session.h */
+#define PATH_SIZE 4096
+#define PASSWORD_FILE_SIZE 4096
+
+/* strerror(3) is libc's and the locale's. */
+static const char *words_of(int error)
+{
+	switch (error) {
+	case ENOENT:
+		return "no such file";
+	case ENOTDIR:
+		return "a part of the path is not a directory";
+	case EACCES:
+	case EPERM:
+		return "permission denied";
+	case EISDIR:
+		return "is a directory";
+	case ELOOP:
+		return "too many symbolic links";
+	case ENAMETOOLONG:
+		return "the path is too long";
+	case EFBIG:
+		return "the file is too long";
+	default:
+		return "cannot be read: error ";
+	}
+}
+
+/* "path: no such file"; returns -error. */
+static int fail(struct conf *c, const char *path, int error)
+{
+	struct bytes_out o = bytes_out_init(c->error, sizeof(c->error));
+	const char *words = words_of(error);
+
+	bytes_put_text(&o, path);
+	bytes_put_text(&o, ": ");
+	bytes_put_text(&o, words);
+	if (words[strlen(words) - 1] == ' ')
+		bytes_put_number(&o, (uint64_t)error);
+	bytes_put_end(&o);
+	return -error;
+}
+
+/* Feeds all of `fd`. 0; -EINVAL with c->error set, or another -errno of read(2) without it. */
+static int feed(struct conf *c, int fd)
+{
+	char buffer[4096];
+	int ret = 0;
+	long n;
+
+	do {
+		n = sys_read(fd, buffer, sizeof(buffer));
+		if (n > 0)
+			ret = conf_feed(c, buffer, (size_t)n);
+	} while (!ret && (n > 0 || n == -EINTR));
+	return n < 0 ? (int)n : ret;
+}
+
+int config_file(struct conf *c, const char *path)
+{
+	int fd = sys_open(path, O_RDONLY | O_NOCTTY, 0), ret;
+
+	if (fd < 0)
+		return fail(c, path, -fd);
+	conf_source(c, path);
+	ret = feed(c, fd);
+	sys_close(fd);
+	if (ret)
+		return c->error[0] ? ret : fail(c, path, -ret);
+	return conf_end(c);
+}
+
+int config_environment(struct conf *c, char *const *env)
+{
+	static const char prefix[] = ENV_PREFIX;
+	char key[64];
+	const char *name;
+	size_t len;
+	int ret = 0;
+
+	for (; env && *env && !ret; env++) {
+		if (strncmp(*env, prefix, sizeof(prefix) - 1))
+			continue;
+		name = *env + sizeof(prefix) - 1;
+		len = strcspn(name, "=");
+		if (!name[len])
+			continue;
+		if (len >= sizeof(key))
+			len = sizeof(key) - 1;
+		memcpy(key, name, len);
+		key[len] = '\0';
+		if (strcmp(key, ENV_SESSION))
+			ret = conf_set(c, "environment", key, name + strcspn(name, "=") + 1);
+	}
+	return ret;
+}
+
+/* A file that may be missing. Any other trouble is an error: the user's wishes are not known. */
+static int optional_file(struct conf *c, const char *path)
+{
+	int ret = config_file(c, path);
+
+	if (ret != -ENOENT && ret != -ENOTDIR)
+		return ret;
+	c->error[0] = '\0';
+	return 0;
+}
+
+static const char *home_of(char *const *env)
+{
+	for (; env && *env; env++)
+		if (!strncmp(*env, "HOME=", 5))
+			return *env + 5;
+	return "";
+}
+
+/* Never from the working directory: a HOME that is not absolute counts as none. */
+static int user_file(struct conf *c, char *const *env)
+{
+	const char *home = home_of(env);
+	char path[PATH_SIZE];
+	struct bytes_out o = bytes_out_init(path, sizeof(path));
+
+	if (*home != '/')
+		return 0;
+	bytes_put_text(&o, home);
+	bytes_put_text(&o, "/.config/sockshim/sockshim.conf");
+	bytes_put_end(&o);
+	return o.overflow ? fail(c, home, ENAMETOOLONG) : optional_file(c, path);
+}
+
+/* memset() that the compiler cannot leave out. */
+static void forget(void *data, size_t len)
+{
+	memset(data, 0, len);
+	__asm__ volatile("" : : "r"(data) : "memory");
+}
+
+static int password(struct conf *c)
+{
+	const char *path = c->out->text + c->out->password_file;
+	char buffer[PASSWORD_FILE_SIZE];
+	long n;
+	int ret;
+
+	/* one that is not absolute is conf_finish()'s to refuse */
+	if (*path != '/')
+		return 0;
+	n = sys_slurp(path, buffer, sizeof(buffer));
+	ret = n < 0 ? fail(c, path, (int)-n) : conf_password(c, buffer, (size_t)n);
+	forget(buffer, sizeof(buffer));
+	return ret;
+}
+
+/* The one name that needs no resolver (RFC 6761 section 6.3). */
+static void resolve_localhost(struct settings *s)
+{
+	static const uint8_t loopback[4] = {127, 0, 0, 1};
+	unsigned int i;
+
+	for (i = 0; i < s->proxy_count; i++)
+		if (conf_glob("localhost", s->proxies[i].host, strlen(s->proxies[i].host)))
+			s->proxies[i].at = addr_v4(loopback, s->proxies[i].at.port);
+}
+
+int config_rest(struct conf *c, char *const *env, const char *file)
+{
+	int ret = config_environment(c, env);
+
+	if (!ret && file) {
+		ret = config_file(c, file);
+	} else if (!ret) {
+		ret = user_file(c, env);
+		if (!ret)
+			ret = optional_file(c, CONFIG_SYSTEM_FILE);
+	}
+	if (!ret)
+		ret = password(c);
+	if (ret)
+		return ret;
+	resolve_localhost(c->out);
+	return conf_finish(c);
+}
