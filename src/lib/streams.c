@@ -28,7 +28,9 @@
 #include "sys.h"
 
 #define WINDOW 16u
-#define REST 32u /* after a dump of t ns there is none for REST * t ns: 3 % of the time at most */
+/* After a reaping of t ns there is none for REST * t ns: it takes 3 % of the time at most. */
+#define REST 32u
+#define REST_MAX 200000000u /* t is also long when the processors are busy */
 
 /* stream_entry as it lies in the table. */
 struct body {
@@ -249,8 +251,16 @@ static int dump(struct streams *t, int fd, uint8_t family)
 	return dump_read(t, fd);
 }
 
-/* Takes the number off the entries of all sockets that live in our network namespace. */
-static int dump_all(struct streams *t)
+/* Puts the number on all entries. */
+static void suspect_all(struct streams *t, uint32_t number)
+{
+	for (uint32_t i = 0; i < STREAMS_SLOTS; i++)
+		if (SHARED_LOAD_RELAXED(&t->entries[i].body.cookie))
+			SHARED_STORE(&t->entries[i].suspect, number);
+}
+
+/* Leaves the number only on entries of no socket that lives in our network namespace. */
+static int dump_all(struct streams *t, uint32_t number)
 {
 	static const uint8_t families[] = {AF_INET, AF_INET6, AF_UNIX};
 	long fd = SYS3(SYS_socket, AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
@@ -258,6 +268,7 @@ static int dump_all(struct streams *t)
 
 	if (fd < 0)
 		return (int)fd;
+	suspect_all(t, number);
 	for (size_t i = 0; i < sizeof(families) && !error; i++)
 		error = dump(t, (int)fd, families[i]);
 	SYS1(SYS_close, fd);
@@ -320,21 +331,20 @@ static void sweep(struct streams *t, uint32_t number)
 /* Drops the entries of closed sockets. 0 or -errno; -EAGAIN when that was done a moment ago. */
 static int reap(struct streams *t)
 {
-	uint64_t begin = sys_now(), end;
+	uint64_t begin = sys_now(), end, rest;
 	uint32_t number = __atomic_add_fetch(&t->reapers, 1, __ATOMIC_RELAXED);
 	int error;
 
 	if (begin < SHARED_LOAD_RELAXED(&t->rest) || !number)
 		return -EAGAIN;
-	for (uint32_t i = 0; i < STREAMS_SLOTS; i++)
-		if (SHARED_LOAD_RELAXED(&t->entries[i].body.cookie))
-			SHARED_STORE(&t->entries[i].suspect, number);
-	error = dump_all(t);
-	if (!error)
-		sweep(t, number);
+	error = dump_all(t, number);
+	if (error)
+		return error;
+	sweep(t, number);
 	end = sys_now();
-	SHARED_STORE_RELAXED(&t->rest, end + REST * (end - begin));
-	return error;
+	rest = REST * (end - begin);
+	SHARED_STORE_RELAXED(&t->rest, end + (rest < REST_MAX ? rest : REST_MAX));
+	return 0;
 }
 
 /* When the kernel tells nothing: drops an entry whose process is gone, or else the oldest one. */
@@ -407,7 +417,7 @@ bool streams_uses_name(void *streams, uint32_t index)
 {
 	const struct streams *t = streams;
 
-	for (uint32_t i = 0; i < STREAMS_SLOTS; i++)
+	for (uint32_t i = 0; i < STREAMS_SLOTS && index != UINT32_MAX; i++)
 		if (SHARED_LOAD_RELAXED(&t->names[i]) == index + 1)
 			return true;
 	return false;
