@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """servers.py WWW LOG DECOY…: the servers of the far side, on every address.
 
- 80    web: / (a known body; "decoy" on a DECOY address), /big (100 MiB), /peer (the client's address), POST /echo,
+ 80    web: / (a known body, whatever its query; "decoy" on a DECOY address), /big (100 MiB), /peer (the client's address), POST /echo,
        and the files below WWW
  7001  speaks first, then repeats one line
  7002  half-close: answers with the number of bytes it read, only after it has seen the end
@@ -66,7 +66,7 @@ class Web(http.server.SimpleHTTPRequestHandler):
     def do_GET(self):
         if plain(self.connection.getsockname()[0]) in DECOYS:
             self.reply(b"decoy\n")
-        elif self.path == "/":
+        elif self.path.split("?")[0] == "/":
             self.reply(b"far web server\n")
         elif self.path == "/peer":
             self.reply(plain(self.client_address[0]).encode() + b"\n")

@@ -37,6 +37,7 @@ net_up()
 	mkdir "$T/prog" "$T/far" "$T/build" "$T/e2e" "$T/capture" "$T/www" "$T/home" "$T/home/root"
 	install -d -m 1777 "$T/tmp"
 	install -d -o 65534 -g 65534 "$T/home/user"
+	: >"$T/far/proxies"
 	_side_up prog "$PROG_DNS"
 	_side_up far "$FAR_DNS"
 	_cable

@@ -2,7 +2,9 @@
 # The SOCKS servers, in the far namespace. Each knows the names of far/hosts, which nobody on the program's side knows.
 #
 # proxy_up KIND [ARGUMENT…] starts one and sets PROXY (a URL for sockshim), PROXY_IP and PROXY_PORT; proxy_use KIND goes
-# back to one that runs. ARGUMENTs go to the embedded server (its faults). Tor is a private network, ready in 10-60 s.
+# back to one that runs. Tor is a private network, ready in 10-60 s.
+# One more, `fake`, reaches nobody: it logs what clients say ($T/far/fake.said) and lies as its ARGUMENTs (far/fakesocks.py)
+# tell it to.
 
 PROXY_KINDS=(embedded microsocks danted sshd tor)
 
@@ -17,6 +19,7 @@ proxy_use()
 	danted) PROXY_PORT=1082 ;;
 	sshd) PROXY_PORT=1083 ;;
 	tor) PROXY_PORT=9050 scheme=tor ;;
+	fake) PROXY_PORT=1084 ;;
 	*) echo "no such proxy: $1" >&2; return 1 ;;
 	esac
 	PROXY=$scheme://$PROXY_IP:$PROXY_PORT
@@ -28,6 +31,7 @@ proxy_up()
 
 	shift
 	proxy_use "$kind" || return 1
+	far_stop "$kind" # one that a failed test left
 	echo "$PROXY_IP.$PROXY_PORT" >>"$T/far/proxies"
 	_up_"$kind" "$@" || return 1
 	wait_for 10 far_listening "$PROXY_PORT" || { cat "$T/far/$kind.log" >&2; return 1; }
@@ -113,6 +117,18 @@ _up_sshd()
 {
 	sshd_up || return 1
 	far_start sshd ssh "${SSH_OPTIONS[@]}" -i "$T/far/ssh/key" -N -D "$PROXY_IP:$PROXY_PORT" root@127.0.0.1
+}
+
+_up_fake()
+{
+	: >"$T/far/fake.said"
+	far_start fake "$PYTHON" "$T/e2e/far/fakesocks.py" "$PROXY_IP" "$PROXY_PORT" "$T/far/fake.said" "$@"
+}
+
+# said: what clients told the fake proxy
+said()
+{
+	cat "$T/far/fake.said"
 }
 
 _up_tor()

@@ -51,7 +51,8 @@ static int udp(void)
 static struct msghdr message(struct iovec *iov)
 {
 	*iov = (struct iovec){(void *)text, sizeof(text)};
-	return (struct msghdr){.msg_name = &to, .msg_namelen = to_len, .msg_iov = iov, .msg_iovlen = 1};
+	return (struct msghdr){
+		.msg_name = &to, .msg_namelen = to_len, .msg_iov = iov, .msg_iovlen = 1};
 }
 
 static long udp_sendto(void)
@@ -107,7 +108,8 @@ static long udp_sendmmsg_second(void)
 
 static long fastopen_sendto(void)
 {
-	return sendto(socket(to.any.sa_family, SOCK_STREAM, 0), text, sizeof(text), MSG_FASTOPEN, &to.any, to_len);
+	return sendto(socket(to.any.sa_family, SOCK_STREAM, 0), text, sizeof(text), MSG_FASTOPEN,
+		      &to.any, to_len);
 }
 
 static long fastopen_sendmsg(void)
@@ -157,7 +159,8 @@ static long raw_icmp(void)
 
 static long packet(void)
 {
-	struct sockaddr_ll ll = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP), .sll_halen = 6};
+	struct sockaddr_ll ll = {
+		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP), .sll_halen = 6};
 	int fd = socket(AF_PACKET, SOCK_DGRAM, htons(ETH_P_IP));
 
 	ll.sll_ifindex = if_nametoindex("cable");
@@ -258,7 +261,8 @@ static long tcp_nonblocking(void)
 	long result = 0;
 
 	for (int i = 0; i < 8; i++)
-		result = connect(socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0), &to.any, to_len);
+		result = connect(socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0), &to.any,
+				 to_len);
 	return result;
 }
 

@@ -18,8 +18,9 @@ static int print_addresses(struct addrinfo *list)
 	for (struct addrinfo *a = list; a; a = a->ai_next)
 		if (a->ai_socktype == SOCK_STREAM || !a->ai_socktype) {
 			inet_ntop(a->ai_family,
-				  a->ai_family == AF_INET ? (void *)&((struct sockaddr_in *)a->ai_addr)->sin_addr :
-							    (void *)&((struct sockaddr_in6 *)a->ai_addr)->sin6_addr,
+				  a->ai_family == AF_INET
+					  ? (void *)&((struct sockaddr_in *)a->ai_addr)->sin_addr
+					  : (void *)&((struct sockaddr_in6 *)a->ai_addr)->sin6_addr,
 				  name, sizeof(name));
 			puts(name);
 		}
@@ -71,8 +72,8 @@ static int way_getaddrinfo_a(const char *name)
 {
 	struct gaicb request = {.ar_name = name}, *list = &request;
 
-	return print_error(getaddrinfo_a(GAI_WAIT, &list, 1, NULL)) || print_error(gai_error(&request)) ||
-	       print_addresses(request.ar_result);
+	return print_error(getaddrinfo_a(GAI_WAIT, &list, 1, NULL)) ||
+	       print_error(gai_error(&request)) || print_addresses(request.ar_result);
 }
 
 static int way_passive(const char *name)
@@ -135,7 +136,8 @@ static int way_gethostbyname2_r(const char *name)
 {
 	struct hostent host, *result = &host;
 	char buf[8192];
-	int error = -1, code = gethostbyname2_r(name, AF_INET6, &host, buf, sizeof(buf), &result, &error);
+	int error = -1,
+	    code = gethostbyname2_r(name, AF_INET6, &host, buf, sizeof(buf), &result, &error);
 
 	if (code || !result)
 		printf("code %d\n", code);
@@ -156,7 +158,8 @@ static int way_getnameinfo(const char *name)
 {
 	struct addrinfo *a = first_address(name);
 	char host[NI_MAXHOST], service[NI_MAXSERV];
-	int error = getnameinfo(a->ai_addr, a->ai_addrlen, host, sizeof(host), service, sizeof(service), 0);
+	int error = getnameinfo(a->ai_addr, a->ai_addrlen, host, sizeof(host), service,
+				sizeof(service), 0);
 
 	if (!error)
 		printf("%s %s\n", host, service);
@@ -166,7 +169,8 @@ static int way_getnameinfo(const char *name)
 static int way_gethostbyaddr(const char *name)
 {
 	struct addrinfo *a = first_address(name);
-	struct hostent *host = gethostbyaddr(&((struct sockaddr_in *)a->ai_addr)->sin_addr, 4, AF_INET);
+	struct hostent *host =
+		gethostbyaddr(&((struct sockaddr_in *)a->ai_addr)->sin_addr, 4, AF_INET);
 
 	puts(host ? host->h_name : "none");
 	return !host;
@@ -177,8 +181,8 @@ static int way_gethostbyaddr_r(const char *name)
 	struct addrinfo *a = first_address(name);
 	struct hostent host, *result = &host;
 	char buf[8192];
-	int error, code = gethostbyaddr_r(&((struct sockaddr_in *)a->ai_addr)->sin_addr, 4, AF_INET, &host, buf,
-					  sizeof(buf), &result, &error);
+	int error, code = gethostbyaddr_r(&((struct sockaddr_in *)a->ai_addr)->sin_addr, 4, AF_INET,
+					  &host, buf, sizeof(buf), &result, &error);
 
 	puts(result ? result->h_name : "none");
 	return code || !result;
@@ -207,7 +211,8 @@ static int way_res_search(const char *name)
 
 static int way_res_querydomain(const char *name)
 {
-	return print_answer(res_querydomain(name, "far.test", ns_c_in, ns_t_a, answer, sizeof(answer)));
+	return print_answer(
+		res_querydomain(name, "far.test", ns_c_in, ns_t_a, answer, sizeof(answer)));
 }
 
 static int way_res_nquery(const char *name)
@@ -232,7 +237,8 @@ static int way_res_send(const char *name)
 	int length;
 
 	res_init();
-	length = res_mkquery(ns_o_query, name, ns_c_in, ns_t_a, NULL, 0, NULL, query, sizeof(query));
+	length =
+		res_mkquery(ns_o_query, name, ns_c_in, ns_t_a, NULL, 0, NULL, query, sizeof(query));
 	return print_answer(res_send(query, length, answer, sizeof(answer)));
 }
 
@@ -250,7 +256,8 @@ static int way_res_nsend(const char *name)
 	int length;
 
 	res_ninit(&state);
-	length = res_nmkquery(&state, ns_o_query, name, ns_c_in, ns_t_a, NULL, 0, NULL, query, sizeof(query));
+	length = res_nmkquery(&state, ns_o_query, name, ns_c_in, ns_t_a, NULL, 0, NULL, query,
+			      sizeof(query));
 	return print_answer(res_nsend(&state, query, length, answer, sizeof(answer)));
 }
 

@@ -36,10 +36,10 @@ static void die(const char *format, ...)
 	_exit(1);
 }
 
-#define CHECK(x)                                                                        \
-	do {                                                                            \
-		if (!(x))                                                               \
-			die("line %d: not so: %s (%s)", __LINE__, #x, strerror(errno)); \
+#define CHECK(x)                                                                                   \
+	do {                                                                                       \
+		if (!(x))                                                                          \
+			die("line %d: not so: %s (%s)", __LINE__, #x, strerror(errno));            \
 	} while (0)
 
 static struct addrinfo *look_up(const char *name, const char *service, int family)
@@ -348,7 +348,9 @@ static void send_fd(int to, int fd)
 {
 	char byte = 0, control[CMSG_SPACE(sizeof(int))] = {0};
 	struct iovec iov = {&byte, 1};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
 			   .msg_controllen = sizeof(control)};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 
@@ -363,7 +365,9 @@ static int receive_fd(int from)
 {
 	char byte, control[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = {&byte, 1};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
 			   .msg_controllen = sizeof(control)};
 	int fd;
 

@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The library alone, without the launcher: LD_PRELOAD and settings from the environment or a file.
+
+load lib/common
+
+setup_file()
+{
+	net_up
+	proxy_up embedded
+	proxy_up microsocks
+}
+
+setup()
+{
+	proxy_use embedded
+	capture_start
+}
+
+teardown_file()
+{
+	net_down
+}
+
+alone()
+{
+	in_prog env LD_PRELOAD="$T/build/libsockshim.so" SOCKSHIM_PROXY="$PROXY" "$@"
+}
+
+# page COMMAND…
+page()
+{
+	run --separate-stderr alone "$@"
+	expect_status 0
+	expect_output "$WEB_BODY"
+	[ -z "$stderr" ] || fail 'a word on stderr'
+}
+
+proxied()
+{
+	both page "$@"
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+	assert_no_dns_questions
+}
+
+@test "curl, wget and python by name" {
+	proxied curl -sS http://web.far.test/
+	proxied wget -q -O - http://web.far.test/
+	proxied "$PYTHON" -c 'import urllib.request as r
+print(r.urlopen("http://web.far.test/", timeout=20).read().decode(), end="")'
+}
+
+@test "names are shared with forks and kept across exec" {
+	proxied sh -c 'curl -sS http://web.far.test/; true'
+	proxied env -i /usr/bin/curl -sS http://web.far.test/
+	check()
+	{
+		run alone "$T/build/tests/e2e/sockets" fork
+		expect_status 0
+	}
+	both check
+}
+
+@test "100 threads" {
+	run alone "$T/build/tests/e2e/sockets" threads
+	expect_status 0
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
+
+@test "dig ends, and so does a datagram" {
+	check()
+	{
+		LIMIT=20 run alone dig web.far.test
+		[ "$status" -ne 0 ] && [ "$status" -lt 124 ] || fail 'no clear end'
+		run alone "$T/build/tests/e2e/leak" udp-sendto
+		expect_status 1
+	}
+	both check
+	assert_no_packets
+	assert_no_dns_questions
+}
+
+@test "the proxy from a configuration file" {
+	mkdir -p "$T/home/user/.config/sockshim"
+	echo "Proxy socks5://$PROXY_IP:$PROXY_PORT" >"$T/home/user/.config/sockshim/sockshim.conf"
+	run in_prog --user env LD_PRELOAD="$T/build/libsockshim.so" curl -sS http://web.far.test/
+	expect_output "$WEB_BODY"
+	rm "$T/home/user/.config/sockshim/sockshim.conf"
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
+
+@test "bad settings close everything, with one line" {
+	check()
+	{
+		run --separate-stderr in_prog env LD_PRELOAD="$T/build/libsockshim.so" SOCKSHIM_PROXY=nonsense \
+			curl -s "http://$WEB_IP4/"
+		[ "$status" -ne 0 ] || fail 'it went'
+		[ "${#stderr_lines[@]}" -eq 1 ] || fail 'not one line'
+		expect_match "$stderr" SOCKSHIM_PROXY
+	}
+	both check
+	assert_no_packets
+}
+
+@test "a program without network calls runs whatever the settings" {
+	run in_prog env LD_PRELOAD="$T/build/libsockshim.so" SOCKSHIM_PROXY=nonsense echo fine
+	expect_status 0
+	expect_match "$output" fine
+}

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""Both ends of the launcher's tests.
+
+launch.py status COMMAND…        runs it, prints its exit status, -N for death by signal N
+launch.py signal NAME COMMAND…   sends it the signal when it says "ready", prints its words and its exit status
+launch.py stop COMMAND…          SIGTSTP, then SIGCONT: "stopped" when launcher and command stand still, "continued"
+launch.py murder COMMAND…        SIGKILLs the launcher when the command says "ready", prints what the command says then
+launch.py terminal PREFIX        an interactive shell on a terminal of its own, with ^Z, fg and ^C
+launch.py catch NAME | ticks | murdered ADDRESS | fds | fds-to FILE    the other end
+"""
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+
+
+def start(command, **more):
+    p = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **more)
+    assert p.stdout.readline() == "ready\n"
+    return p
+
+
+def status(*command):
+    print(subprocess.run(command).returncode)
+
+
+def send_signal(name, *command):
+    p = start(command)
+    p.send_signal(getattr(signal, name))
+    print(p.stdout.read(), end="")
+    print(p.wait(10))
+
+
+def catch(name):
+    number = getattr(signal, name)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    print("ready", flush=True)
+    if signal.sigtimedwait({number}, 10):
+        print("caught", name)
+        sys.exit(5)
+
+
+def state(pid):
+    return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0]
+
+
+def wait_until(what):
+    end = time.monotonic() + 10
+    while not what():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+def stop(*command):
+    p = start(command, start_new_session=True)
+    child = int(p.stdout.readline())
+    p.send_signal(signal.SIGTSTP)
+    wait_until(lambda: state(p.pid) == "T" and state(child) == "T")
+    print("stopped", flush=True)
+    p.send_signal(signal.SIGCONT)
+    wait_until(lambda: state(p.pid) != "T" and state(child) != "T")
+    print("continued", flush=True)
+    os.kill(child, signal.SIGKILL)
+    p.wait(10)
+
+
+def ticks():
+    print("ready", flush=True)
+    print(os.getpid(), flush=True)
+    while True:
+        time.sleep(0.01)
+
+
+def murder(*command):
+    p = start(command, stdin=subprocess.PIPE)
+    p.kill()
+    p.wait(10)
+    try:
+        p.stdin.write("go\n")
+        p.stdin.close()
+    except BrokenPipeError:
+        pass
+    print(p.stdout.read().strip() or "no page from past the proxy")
+
+
+def murdered(address):
+    """A page is welcome only through the proxy, whose address is the web server's client then."""
+    import urllib.request
+
+    print("ready", flush=True)
+    sys.stdin.readline()
+    try:
+        peer = urllib.request.urlopen(f"http://{address}/peer", timeout=5).read().decode().strip()
+    except OSError:
+        peer = "none"
+    print("past the proxy" if peer in ("192.0.2.2", "2001:db8::2") else "no page from past the proxy", flush=True)
+
+
+def fds(path=None):
+    lines = []
+    for fd in sorted(map(int, os.listdir("/proc/self/fd"))):
+        try:
+            target = os.readlink(f"/proc/self/fd/{fd}")
+        except FileNotFoundError:
+            continue  # the listing's own
+        lines.append(f"{fd} {re.sub(r'[0-9]+', 'N', target)}")
+    out = open(path, "w") if path else sys.stdout
+    print("\n".join(line for line in lines if "/bare" not in line and "/wrapped" not in line), file=out)
+
+
+class Terminal:
+    def __init__(self):
+        self.pid, self.fd = pty.fork()
+        if not self.pid:
+            os.environ.update(PS1="[prompt] ", TERM="dumb")
+            os.execvp("bash", ["bash", "--norc", "--noprofile", "--noediting", "-i"])
+        self.seen = ""
+        self.expect(r"\[prompt\] ")
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def expect(self, pattern):
+        end = time.monotonic() + 10
+        while not (m := re.search(pattern, self.seen)):
+            ready, _, _ = select.select([self.fd], [], [], end - time.monotonic())
+            if not ready:
+                sys.exit(f"no {pattern!r} in {self.seen!r}")
+            self.seen += os.read(self.fd, 4096).decode()
+        self.seen = self.seen[m.end() :]
+        return m
+
+
+def terminal(prefix):
+    t = Terminal()
+    t.type(f"{prefix} cat\n")
+    t.expect("cat\r\n")
+    t.type("one\n")
+    t.expect("one\r\none\r\n")
+    t.type("\x1a")
+    t.expect("Stopped")
+    t.expect(r"\[prompt\] ")
+    print("stopped")
+    t.type("fg\n")
+    t.expect("cat\r\n")
+    t.type("two\n")
+    t.expect("two\r\ntwo\r\n")
+    print("back")
+    t.type("\x03")
+    t.expect(r"\[prompt\] ")
+    t.type("echo =$?=\n")
+    print("interrupted", t.expect(r"\r\n=(\d+)=").group(1))
+    t.type("exit\n")
+    os.waitpid(t.pid, 0)
+
+
+def main():
+    ends = {
+        "status": status, "signal": send_signal, "stop": stop, "murder": murder, "terminal": terminal,
+        "catch": catch, "ticks": ticks, "murdered": murdered, "fds": fds, "fds-to": fds,
+    }
+    ends[sys.argv[1]](*sys.argv[2:])
+
+
+main()

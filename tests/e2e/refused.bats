@@ -1,0 +1,227 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# What SOCKS cannot carry is refused: the program gets an errno, ends, and no packet leaves.
+
+load lib/common
+
+setup_file()
+{
+	net_up
+	proxy_up embedded
+}
+
+setup()
+{
+	proxy_use embedded
+	capture_start
+}
+
+teardown_file()
+{
+	net_down
+}
+
+# refused ERRORS WAY [ADDRESS [PORT]]: as both users the call fails with one of ERRORS, at once, and nothing leaves.
+refused()
+{
+	local errors=$1
+
+	shift
+	check()
+	{
+		LIMIT=10 run shim -q "$T/build/tests/e2e/leak" "$@"
+		expect_status 1
+		expect_match "$output" "^($errors)\$"
+	}
+	both check "$@"
+	assert_no_packets
+	assert_no_dns_questions
+}
+
+# Errors that programs live with: a firewall, no route, not there.
+SURVIVABLE='EPERM|EACCES|ENETUNREACH|EHOSTUNREACH|ECONNREFUSED|EPROTONOSUPPORT|EAFNOSUPPORT|ESOCKTNOSUPPORT|EOPNOTSUPP'
+
+@test "UDP by sendto, to IPv4 and IPv6" {
+	refused "$SURVIVABLE" udp-sendto "$WEB_IP4" 53
+	refused "$SURVIVABLE" udp-sendto "$WEB_IP6" 53
+	refused "$SURVIVABLE" udp-sendto "::ffff:$WEB_IP4" 53
+}
+
+@test "UDP to the proxy and to the resolver" {
+	refused "$SURVIVABLE" udp-sendto "$PROXY_IP" "$PROXY_PORT"
+	refused "$SURVIVABLE" udp-sendto "$PROG_DNS" 53
+	refused "$SURVIVABLE" udp-connect "$PROG_DNS" 53
+}
+
+@test "UDP by connect and send, and by write after the refusal" {
+	refused "$SURVIVABLE" udp-connect
+	refused "$SURVIVABLE|EDESTADDRREQ|ENOTCONN" udp-connect-write
+}
+
+@test "UDP by sendmsg and sendmmsg" {
+	refused "$SURVIVABLE" udp-sendmsg
+	refused "$SURVIVABLE" udp-sendmmsg
+	refused "$SURVIVABLE" udp-sendmmsg-second
+	refused "$SURVIVABLE" udp-bound
+}
+
+@test "data in the SYN: MSG_FASTOPEN goes through the proxy or nowhere" {
+	local way
+
+	for way in sendto sendmsg sendmmsg connect; do
+		capture_start
+		run in_prog --user bash -c "$T/build/sockshim -q -p $PROXY $T/build/tests/e2e/leak fastopen-$way"
+		! assert_no_packets 2>/dev/null || continue
+		assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+	done
+}
+
+@test "ICMP" {
+	refused "$SURVIVABLE" icmp-dgram
+	refused "$SURVIVABLE" icmp-dgram "$WEB_IP6"
+}
+
+@test "ping says so and ends" {
+	check()
+	{
+		LIMIT=10 run shim ping -c 1 -W 1 "$1"
+		[ "$status" -ne 0 ] && [ "$status" -ne 124 ] || fail 'no clear end'
+		[ -n "$output" ] || fail 'no word'
+	}
+	AS=user check "$WEB_IP4"
+	AS=user check web.far.test
+	assert_no_packets
+	assert_no_dns_questions
+}
+
+@test "raw and packet sockets" {
+	refused "$SURVIVABLE" raw-icmp
+	refused "$SURVIVABLE" packet
+}
+
+@test "multicast and broadcast" {
+	refused "$SURVIVABLE" multicast-send
+	refused "$SURVIVABLE" multicast-join
+	refused "$SURVIVABLE" multicast-join6
+	refused "$SURVIVABLE" broadcast
+}
+
+@test "MPTCP and SCTP" {
+	refused EPROTONOSUPPORT mptcp
+	refused "$SURVIVABLE" sctp
+}
+
+@test "libc's syscall()" {
+	refused "$SURVIVABLE" syscall-sendto
+	refused "$SURVIVABLE" syscall-sendmsg
+	refused "$SURVIVABLE" syscall-sendmmsg
+}
+
+@test "connect by libc's syscall() goes through the proxy" {
+	check()
+	{
+		run shim "$T/build/tests/e2e/leak" syscall-connect
+		expect_output went
+	}
+	both check
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
+
+@test "many non-blocking connects without a look at them go through the proxy" {
+	run shim "$T/build/tests/e2e/leak" tcp-nonblocking
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
+
+# ends COMMAND…: a DNS tool (jemalloc) ends by itself, with a word and not well.
+ends()
+{
+	LIMIT=20 run shim "$@"
+	[ "$status" -ne 0 ] || fail 'ended well'
+	[ "$status" -ne 124 ] && [ "$status" -ne 137 ] || fail 'hangs'
+	[ "$status" -lt 128 ] || fail 'crashed'
+	[ -n "$output" ] || fail 'no word'
+}
+
+dns_tool()
+{
+	both ends "$@"
+	assert_no_packets
+	assert_no_dns_questions
+}
+
+@test "dig ends with a clear refusal" {
+	dns_tool dig web.far.test
+	dns_tool dig +tcp "@$PROG_DNS" +time=1 +tries=1 -b 127.0.0.1 web.far.test
+}
+
+@test "host ends with a clear refusal" {
+	dns_tool host web.far.test
+}
+
+@test "nslookup ends with a clear refusal" {
+	dns_tool nslookup web.far.test
+}
+
+@test "the refusal of a datagram is one clear line" {
+	run --separate-stderr shim "$T/build/tests/e2e/leak" udp-sendto "$WEB_IP4" 53
+	[ "${#stderr_lines[@]}" -eq 1 ] || fail 'not one line'
+	expect_match "$stderr" '^sockshim: '
+	expect_match "$stderr" "$WEB_IP4"
+}
+
+@test "dig +tcp goes through the proxy" {
+	run shim dig +tcp +short "@$FAR_DNS" web.far.test
+	expect_status 0
+	expect_output "$WEB_IP4"
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+	assert_no_dns_questions
+}
+
+@test "this machine's loopback is refused, and direct if so set" {
+	check()
+	{
+		run in_prog bash -c '
+			exec 3< <(exec '"$PYTHON"' -u "$T/e2e/programs/loopback.py")
+			read -r port <&3
+			'"$T/build/sockshim -q -p $PROXY"' curl -sS http://127.0.0.1:$port/; echo "$?"
+			'"$T/build/sockshim -q -p $PROXY"' curl -sS http://localhost:$port/; echo "$?"
+			'"$T/build/sockshim -q -p $PROXY"' curl -sS "http://[::1]:$port/"; echo "$?"
+			'"$T/build/sockshim -q -p $PROXY -o Localhost=direct"' curl -sS http://localhost:$port/; echo "$?"
+			'"$T/build/sockshim -q -p $PROXY -o Localhost=direct"' curl -sS "http://[::1]:$port/"; echo "$?"
+			kill "$!"' 2>/dev/null
+		expect_output "$(printf '7\n7\n7\nloopback server\n0\nloopback server\n0')"
+	}
+	both check
+	assert_no_packets
+}
+
+@test "Localhost direct lets loopback datagrams pass and no others" {
+	run shim -o Localhost=direct "$T/build/tests/e2e/leak" udp-sendto 127.0.0.1 9
+	expect_output went
+	run shim -q -o Localhost=direct "$T/build/tests/e2e/leak" udp-sendto "$WEB_IP4" 9
+	expect_match "$output" "^($SURVIVABLE)\$"
+	assert_no_packets
+}
+
+# listening SETTING: the address on which a server that asks for every address really listens
+listening()
+{
+	run in_prog bash -c "$T/build/sockshim -q -p $PROXY -o Inbound=$1 $PYTHON -c '
+import socket
+s = socket.create_server((\"\", 0))
+print(s.getsockname()[0])' 2>&1 | tail -1"
+}
+
+@test "Inbound: a server listens on loopback only, nowhere, or anywhere" {
+	check()
+	{
+		listening loopback
+		expect_output 127.0.0.1
+		listening any
+		expect_output 0.0.0.0
+		listening none
+		expect_match "$output" Error
+	}
+	both check
+	assert_no_packets
+}

@@ -1,0 +1,168 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# A stream is a socket, not a descriptor: programs/sockets.c does to it what programs do. Every case passes on the bare
+# kernel, too.
+
+load lib/common
+
+setup_file()
+{
+	net_up
+	proxy_up embedded
+}
+
+setup()
+{
+	proxy_use embedded
+	capture_start
+}
+
+teardown_file()
+{
+	net_down
+}
+
+# works CASE [HOST [PORT]]
+works()
+{
+	check()
+	{
+		run shim "$T/build/tests/e2e/sockets" "$@"
+		expect_status 0
+		expect_output ''
+	}
+	both check "$@"
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+	assert_no_dns_questions
+}
+
+@test "what the cases expect is what the kernel does" {
+	local case
+
+	for case in plain dup dup2 dup-before reuse close-range unspec twice again again-same-socket refused peer \
+		options nonblocking nonblocking-refused pass-fd vfork errno-kept bad-arguments unix threads; do
+		run in_prog --user "$T/build/tests/e2e/sockets" "$case" "$WEB_IP4"
+		[ "$status" -eq 0 ] || fail "$case"
+	done
+	run in_prog --user "$T/build/tests/e2e/sockets" v6 "$WEB_IP6"
+	expect_status 0
+	run in_prog --user "$T/build/tests/e2e/sockets" v6 "::ffff:$WEB_IP4"
+	expect_status 0
+}
+
+@test "a plain stream by name" {
+	works plain
+}
+
+@test "a copy by dup is the same stream" {
+	works dup
+}
+
+@test "copies by dup2, dup3 and F_DUPFD" {
+	works dup2
+}
+
+@test "a copy made before the connection" {
+	works dup-before
+}
+
+@test "numbers that are used again after close, close_range, closefrom, fclose and dup2" {
+	works reuse
+}
+
+@test "close_range over live streams" {
+	works close-range
+}
+
+@test "connect to AF_UNSPEC, and again" {
+	works unspec
+}
+
+@test "a second connect on a live stream says EISCONN" {
+	works twice
+}
+
+@test "connect again after a refusal, with a new socket of the same number" {
+	works again
+}
+
+@test "connect again after a refusal, with the same socket" {
+	works again-same-socket
+}
+
+@test "after a refusal the socket is unusable and SO_ERROR is read" {
+	works refused
+}
+
+@test "getpeername, getsockname and SO_ERROR" {
+	works peer
+	works peer "$WEB_IP4"
+}
+
+@test "IPv6 sockets over an IPv4 proxy: by name, by address, and v4-mapped" {
+	works v6 dual.far.test
+	works v6 "$WEB_IP6"
+	works v6 "::ffff:$WEB_IP4"
+}
+
+@test "options and flags survive" {
+	works options
+}
+
+@test "a non-blocking connect ends well" {
+	works nonblocking
+}
+
+@test "a non-blocking connect that is refused says so" {
+	works nonblocking-refused
+}
+
+@test "a stream passed to another process" {
+	works pass-fd
+}
+
+@test "names and streams across fork" {
+	works fork
+}
+
+@test "a vfork child that closes the descriptor" {
+	works vfork
+}
+
+@test "errno stays as it was on success" {
+	works errno-kept
+}
+
+@test "bad pointers, lengths and descriptors get what the kernel says" {
+	works bad-arguments
+}
+
+@test "AF_UNIX passes" {
+	check()
+	{
+		run shim "$T/build/tests/e2e/sockets" unix
+		expect_status 0
+	}
+	both check
+	assert_no_packets
+}
+
+# never_answers CASE: with a proxy that takes the request and says nothing.
+never_answers()
+{
+	proxy_up fake --hang request
+	works "$@"
+	proxy_down fake
+}
+
+@test "SO_SNDTIMEO bounds the whole connect" {
+	never_answers sndtimeo
+}
+
+@test "a signal interrupts connect with EINTR" {
+	never_answers eintr
+}
+
+@test "siglongjmp out of a handler during connect" {
+	never_answers siglongjmp
+}
