@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* check.c - --check: can the command be wrapped as things are? Says so line by line, runs nothing. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "run.h"
+#include "socks.h"
+
+/* A proxy that greets takes milliseconds; whoever checks does not want to wait as long as a program. */
+#define GREETING_TIMEOUT 10000 /* ms */
+/* SOCKS4a has no greeting: it is asked for a name that cannot exist (RFC 6761 §6.4). */
+#define NO_SUCH_NAME "sockshim.invalid"
+
+static void limit(int fd, int option, uint32_t ms)
+{
+	struct timeval t;
+
+	if (!ms || ms > GREETING_TIMEOUT)
+		ms = GREETING_TIMEOUT;
+	t.tv_sec = ms / 1000;
+	t.tv_usec = ms % 1000 * 1000;
+	setsockopt(fd, SOL_SOCKET, option, &t, sizeof(t));
+}
+
+/* A connected socket, or -errno. */
+static int connect_proxy(const struct proxy *p, const struct settings *s)
+{
+	struct sockaddr_storage to;
+	int family = addr_is_v4(&p->at) ? AF_INET : AF_INET6;
+	int len = addr_to_sockaddr(&p->at, family, &to);
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	limit(fd, SO_SNDTIMEO, s->connect_timeout);
+	limit(fd, SO_RCVTIMEO, s->handshake_timeout);
+	if (connect(fd, (const struct sockaddr *)&to, (socklen_t)len) < 0) {
+		int error = errno == EINPROGRESS ? ETIMEDOUT : errno;
+
+		close(fd);
+		return -error;
+	}
+	return fd;
+}
+
+static void send_some(int fd, struct socks *k, const struct socks_request *rq)
+{
+	uint8_t message[SOCKS_MESSAGE_MAX];
+	ssize_t n = send(fd, message, socks_output(k, rq, message), MSG_NOSIGNAL);
+
+	if (n < 0)
+		socks_fail(k, errno);
+	else
+		socks_sent(k, rq, (size_t)n);
+}
+
+static void receive_some(int fd, struct socks *k, const struct socks_request *rq)
+{
+	uint8_t reply[SOCKS_WANT_MAX];
+	ssize_t n = recv(fd, reply, socks_want(k), 0);
+
+	if (n < 0)
+		socks_fail(k, errno == EAGAIN ? ETIMEDOUT : errno);
+	else if (n == 0)
+		socks_eof(k);
+	else
+		socks_input(k, rq, reply, (size_t)n, NULL);
+}
+
+/* One message of ours and the whole reply to it. */
+static void exchange(int fd, struct socks *k, const struct socks_request *rq)
+{
+	while (socks_next(k) == SOCKS_SEND)
+		send_some(fd, k, rq);
+	while (socks_next(k) == SOCKS_RECEIVE)
+		receive_some(fd, k, rq);
+}
+
+/* SOCKS5: greeting and, if the proxy wants it, the password; the request is not sent. */
+static bool greet(int fd, struct socks *k, const struct socks_request *rq)
+{
+	exchange(fd, k, rq);
+	if (rq->protocol == SOCKS_V4A)
+		return k->replied;
+	if (socks_next(k) == SOCKS_SEND && k->method == 2)
+		exchange(fd, k, rq);
+	return socks_next(k) == SOCKS_SEND;
+}
+
+static bool speaks(int fd, const struct proxy *p, const char **why)
+{
+	struct socks_request rq = {
+		.protocol = p->protocol,
+		.command = SOCKS_CONNECT,
+		.tor = p->tor,
+		.credentials = p->credentials,
+		.to = {.port = 9},
+		.name = NO_SUCH_NAME,
+		.name_len = strlen(NO_SUCH_NAME),
+		.user = p->user,
+		.password = p->password,
+		.user_len = p->user_len,
+		.password_len = p->password_len,
+	};
+	struct socks k;
+
+	socks_begin(&k, &rq);
+	if (greet(fd, &k, &rq))
+		return true;
+	*why = socks_words(&k, p->protocol);
+	return false;
+}
+
+static bool check_proxy(const struct settings *s, const struct proxy *p)
+{
+	int fd = connect_proxy(p, s);
+	const char *why = fd < 0 ? strerror(-fd) : NULL;
+	bool good = fd >= 0 && speaks(fd, p, &why);
+	char url[1024];
+
+	if (fd >= 0)
+		close(fd);
+	conf_print_proxy(p, false, url, sizeof(url));
+	if (good)
+		printf("proxy: %s answers %s\n", url,
+		       p->protocol == SOCKS_V4A ? "SOCKS4a" : "SOCKS5");
+	else
+		printf("proxy: %s: %s\n", url, why);
+	return good;
+}
+
+static bool check_library(void)
+{
+	char path[PATH_MAX];
+	const char *why = library_find(path);
+
+	printf("library: %s %s\n", path, why ? why : "can be loaded");
+	return !why;
+}
+
+static bool check_command(const char *name, bool allowed)
+{
+	char path[PATH_MAX];
+	int kind = command_find(name, path);
+
+	if (kind < 0) {
+		printf("command: %s: %s\n", name, strerror(-kind));
+		return false;
+	}
+	printf("command: %s %s\n", path, program_words((enum program_kind)kind));
+	return allowed || !command_escapes((enum program_kind)kind);
+}
+
+int check_all(const struct conf *c, const struct request *rq)
+{
+	const struct settings *s = c->out;
+	bool good;
+
+	printf("configuration: without errors, %u rule%s\n", s->rule_count,
+	       s->rule_count == 1 ? "" : "s");
+	good = check_library();
+	if (rq->command[0])
+		good &= check_command(rq->command[0], s->unwrappable == UNWRAPPABLE_ALLOW);
+	for (size_t i = 0; i < s->proxy_count; i++)
+		good &= check_proxy(s, &s->proxies[i]);
+	return fflush(stdout) || !good ? EXIT_FAILURE : EXIT_SUCCESS;
+}

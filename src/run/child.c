@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * child.c - the command as a child that looks as if it ran alone.
+ *
+ * Theory of operation. The launcher stays as the command's parent, in the same process group. It
+ * blocks every signal before the child is made, so that its own dispositions never change: the child
+ * gets back the signal mask that the launcher came with, and whatever was ignored is ignored still.
+ * From then on the launcher only takes signals from its queue, one after another:
+ *
+ * - Signals of the terminal (^C, ^\, ^Z, window size, hangup) go to the whole group, so the child has
+ *   them already; the kernel sends them (SI_KERNEL), and the launcher drops them. If the child has
+ *   left the group (a shell with job control does), those that still come here are passed on.
+ *   SIGALRM from the kernel is a timer that was set before the launcher was executed
+ *   (perl -e 'alarm 9; exec …'), SIGHUP to a session leader tells of the terminal's end: those come
+ *   here alone and are passed on.
+ * - Signals of processes (kill(2), sigqueue(3)) are passed on, but for those the child itself sent.
+ *   One that was sent to the whole group cannot be told from one sent to the launcher; a child
+ *   that catches it may see it twice. Losing one would be worse.
+ * - When the child stops, the launcher stops itself by the same signal, for its own parent to see;
+ *   when it is continued, it continues the child, unless that was continued along with it.
+ * - When the child ends, the launcher ends likewise.
+ *
+ * The launcher holds the session's memory (session.h), and the guard's supervisor will be here.
+ * Mustn't: read or write the terminal, change its own process group, keep a descriptor that the child
+ * could inherit. If the launcher is killed the child goes on.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "run.h"
+#include "sys.h"
+
+/* How long the child of a continued group may take to be seen as continued, ms. */
+#define CONTINUE_GRACE 20
+
+/* Kernel's own sigset_t: libc's sigprocmask(3) leaves out two signals that it uses itself. */
+typedef uint64_t mask_t;
+#define MASK(sig) ((mask_t)1 << ((sig)-1))
+
+struct child {
+	pid_t pid;
+	bool stopped;
+};
+
+/* What the child takes back before it executes the command; vfork(2) shares it with the launcher. */
+struct inherited {
+	mask_t mask;
+	bool child_ignored; /* SIGCHLD was ignored */
+	int parent_death;   /* PR_SET_PDEATHSIG */
+	volatile int error; /* errno of execve(2) */
+};
+
+static void set_mask(mask_t mask, mask_t *old)
+{
+	SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, old, sizeof(mask));
+}
+
+/* With SIGCHLD ignored the kernel would throw the child's exit status away. */
+static void prepare(struct inherited *in)
+{
+	struct sigaction old;
+
+	set_mask(~(mask_t)0, &in->mask);
+	sigaction(SIGCHLD, NULL, &old);
+	in->child_ignored = old.sa_handler == SIG_IGN;
+	if (in->child_ignored)
+		signal(SIGCHLD, SIG_DFL);
+	prctl(PR_GET_PDEATHSIG, &in->parent_death);
+}
+
+/* In the child, on the launcher's memory: only system calls. */
+static void execute(const struct command *cmd, struct inherited *in)
+{
+	if (in->parent_death)
+		prctl(PR_SET_PDEATHSIG, in->parent_death);
+	if (in->child_ignored)
+		signal(SIGCHLD, SIG_IGN);
+	set_mask(in->mask, NULL);
+	execve(cmd->path, cmd->argv, cmd->env);
+	if (errno == ENOEXEC && cmd->script)
+		execve(cmd->script[0], cmd->script, cmd->env);
+	in->error = errno;
+	_exit(EXIT_CANNOT);
+}
+
+static pid_t start(const struct command *cmd)
+{
+	static struct inherited in;
+	pid_t pid;
+
+	prepare(&in);
+	pid = vfork();
+	if (pid == 0)
+		execute(cmd, &in);
+	if (pid < 0)
+		die(EXIT_CANNOT, "no process for %s: %s", cmd->path, strerror(errno));
+	if (in.error)
+		die(in.error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT, "%s: %s", cmd->path,
+		    strerror(in.error));
+	return pid;
+}
+
+static void __attribute__((noreturn)) end_by(int sig)
+{
+	const struct rlimit none = {0, 0};
+
+	setrlimit(RLIMIT_CORE, &none); /* the core to look at is the command's */
+	prctl(PR_SET_DUMPABLE, 0);
+	signal(sig, SIG_DFL);
+	set_mask(~MASK(sig), NULL);
+	kill(getpid(), sig);
+	_exit(128 + sig); /* init of a PID namespace is not killed by itself */
+}
+
+/* Our parent is to see the same signal; the kernel drops it in a group without a shell to resume it. */
+static void stop_by(int sig)
+{
+	if (sig != SIGSTOP)
+		signal(sig, SIG_DFL);
+	set_mask(~MASK(sig), NULL);
+	kill(getpid(), sig);
+	set_mask(~(mask_t)0, NULL);
+}
+
+/* Takes in what has become of the child; ends with it. */
+static void look(struct child *c)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(c->pid, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
+		if (WIFEXITED(status))
+			_exit(WEXITSTATUS(status));
+		if (WIFSIGNALED(status))
+			end_by(WTERMSIG(status));
+		c->stopped = WIFSTOPPED(status);
+		if (c->stopped)
+			stop_by(WSTOPSIG(status));
+	}
+	if (pid < 0 && errno == ECHILD)
+		die(EXIT_CANNOT, "the command's exit status is lost");
+}
+
+static int take_signal(mask_t of, siginfo_t *si, const struct timespec *limit)
+{
+	return (int)SYS4(SYS_rt_sigtimedwait, &of, si, limit, sizeof(of));
+}
+
+/* The child of a group that was continued is running, or is about to. */
+static void continue_child(struct child *c)
+{
+	const struct timespec grace = {.tv_nsec = CONTINUE_GRACE * 1000000L};
+	siginfo_t si;
+
+	look(c);
+	if (c->stopped && getpgid(c->pid) == getpgrp()) {
+		take_signal(MASK(SIGCHLD), &si, &grace);
+		look(c);
+	}
+	if (c->stopped)
+		kill(c->pid, SIGCONT);
+}
+
+static bool from_kernel(const struct child *c, int sig)
+{
+	if (sig == SIGALRM || sig == SIGVTALRM || sig == SIGPROF)
+		return true;
+	if (sig == SIGHUP && getsid(0) == getpid())
+		return true;
+	return getpgid(c->pid) != getpgrp();
+}
+
+static bool is_for_child(const struct child *c, const siginfo_t *si)
+{
+	if (si->si_code > 0)
+		return si->si_code == SI_KERNEL && from_kernel(c, si->si_signo);
+	return si->si_pid != c->pid && si->si_pid != getpid();
+}
+
+static void pass_on(const struct child *c, siginfo_t *si)
+{
+	if (si->si_code == SI_QUEUE) /* with its value */
+		SYS3(SYS_rt_sigqueueinfo, c->pid, si->si_signo, si);
+	else
+		kill(c->pid, si->si_signo);
+}
+
+static void handle(struct child *c, siginfo_t *si)
+{
+	if (si->si_signo == SIGCHLD)
+		look(c);
+	else if (si->si_signo == SIGCONT && c->stopped)
+		continue_child(c);
+	else if (is_for_child(c, si))
+		pass_on(c, si);
+}
+
+void child_run(const struct command *cmd)
+{
+	struct child c = {.pid = start(cmd)};
+	siginfo_t si;
+
+	for (;;)
+		if (take_signal(~(mask_t)0, &si, NULL) > 0)
+			handle(&c, &si);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* environment.c - the environment of the command: LD_PRELOAD and the session's name, nothing else. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "run.h"
+
+static bool is_variable(const char *entry, const char *name)
+{
+	size_t len = strlen(name);
+
+	return !strncmp(entry, name, len) && entry[len] == '=';
+}
+
+/* "NAME=value" in memory of its own, with room for `more` bytes behind it. */
+static char *assign(const char *name, const char *value, size_t more)
+{
+	size_t n = strlen(name), v = strlen(value);
+	char *entry = malloc(n + 1 + v + more + 1);
+
+	if (!entry)
+		die(EXIT_CANNOT, "out of memory");
+	memcpy(entry, name, n);
+	entry[n] = '=';
+	memcpy(entry + n + 1, value, v + 1);
+	return entry;
+}
+
+/* Ours comes first, then what was there; a sockshim inside another must not name it twice. */
+static char *preload(const char *library, const char *old)
+{
+	char *entry = assign("LD_PRELOAD", library, strlen(old) + 1);
+	char *end = entry + strlen(entry);
+	size_t own = strlen(library), len;
+
+	for (; *old; old += len + (old[len] != 0)) {
+		len = strcspn(old, " :");
+		if (!len || (len == own && !memcmp(old, library, own)))
+			continue;
+		*end++ = ':';
+		memcpy(end, old, len);
+		end += len;
+	}
+	*end = 0;
+	return entry;
+}
+
+char **environment_make(char **env, const char *library, const char *session)
+{
+	size_t count = 0, n = 0;
+	const char *old = NULL;
+	char **out;
+
+	while (env[count])
+		count++;
+	out = malloc((count + 3) * sizeof(*out));
+	if (!out)
+		die(EXIT_CANNOT, "out of memory");
+	for (size_t i = 0; i < count; i++) {
+		if (is_variable(env[i], "LD_PRELOAD"))
+			old = old ? old : env[i] + sizeof("LD_PRELOAD");
+		else if (!is_variable(env[i], SESSION_ENV))
+			out[n++] = env[i];
+	}
+	out[n++] = preload(library, old ? old : "");
+	out[n++] = assign(SESSION_ENV, session, 0);
+	out[n] = NULL;
+	return out;
+}

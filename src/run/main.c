@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - sockshim: runs a command whose connections go through a SOCKS proxy. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "run.h"
+
+/* Large, and written to only where they are used. */
+static struct settings settings;
+static struct conf conf;
+
+/*
+ * A caller may have closed descriptors 0 to 2. Until the command runs, which finds them closed again,
+ * they must not become our own files: messages would be written into those.
+ */
+static void occupy_standard(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", O_RDWR | O_CLOEXEC); /* takes the lowest that is free */
+}
+
+static void configure(const struct request *rq)
+{
+	if (config_rest(&conf, environ, rq->file) < 0)
+		die(EXIT_USAGE, "%s", conf.error);
+	if (rq->user)
+		proxies_user(&conf, rq->user);
+}
+
+static const char *library(char path[static PATH_MAX])
+{
+	const char *why = library_find(path);
+
+	if (why)
+		die(EXIT_CANNOT, "%s: the library %s", path, why);
+	return path;
+}
+
+static int find(const char *name, char path[static PATH_MAX])
+{
+	int kind = command_find(name, path);
+
+	if (kind == -ENOENT || kind == -ENOTDIR)
+		die(EXIT_NOT_FOUND, "%s: not found", name);
+	if (kind < 0)
+		die(EXIT_CANNOT, "%s: %s", name, strerror(-kind));
+	return kind;
+}
+
+/* One line: what it is, why that matters, what to do. */
+static void admit(const char *path, enum program_kind kind)
+{
+	const char *why = command_escapes(kind);
+
+	if (!why)
+		return;
+	if (settings.unwrappable == UNWRAPPABLE_REFUSE)
+		die(EXIT_CANNOT,
+		    "%s %s: the library cannot load in it, it would bypass the proxy; "
+		    "-o Unwrappable=allow runs it all the same",
+		    path, why);
+	if (settings.log >= LOG_WARN)
+		warn("%s %s: it bypasses the proxy (Unwrappable allow)", path, why);
+}
+
+static struct session *make_session(const char *library_path, char name[static SESSION_NAME])
+{
+	int error;
+	struct session *s = session_create(&settings, name, &error);
+
+	if (!s)
+		die(EXIT_CANNOT, "no memory to share with the command: %s", strerror(-error));
+	strcpy(s->library, library_path);
+	return s;
+}
+
+static void __attribute__((noreturn)) run(char **argv)
+{
+	static char path[PATH_MAX], library_path[PATH_MAX];
+	char session[SESSION_NAME];
+	struct command cmd = {.path = path, .argv = argv};
+	int kind = find(argv[0], path);
+
+	admit(path, (enum program_kind)kind);
+	if (kind == PROGRAM_UNKNOWN)
+		cmd.script = command_script(path, argv);
+	make_session(library(library_path), session);
+	cmd.env = environment_make(environ, library_path, session);
+	child_run(&cmd);
+}
+
+int main(int argc, char **argv)
+{
+	struct request rq = {0};
+
+	(void)argc;
+	occupy_standard();
+	conf_init(&conf, &settings);
+	options_read(&rq, &conf, argv);
+	configure(&rq);
+	if (rq.print)
+		return show_settings(&conf);
+	proxies_resolve(&settings);
+	if (rq.check)
+		return check_all(&conf, &rq);
+	run(rq.command);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* run.h - the parts of the launcher. Its functions end the program themselves when they cannot go on. */
+#ifndef SOCKSHIM_RUN_H
+#define SOCKSHIM_RUN_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "conf.h"
+#include "program.h"
+#include "session.h"
+
+/* Exit statuses, as shells and env(1) use them. */
+enum { EXIT_USAGE = 2, EXIT_CANNOT = 126, EXIT_NOT_FOUND = 127 };
+
+/* What the command line asks for, settings aside: those are in the conf already. */
+struct request {
+	const char *file;  /* -c */
+	const char *user;  /* -u */
+	bool print, check; /* -G, --check */
+	char **command;	   /* NULL-terminated; its first is NULL if there is none */
+};
+
+/* options.c: reads the command line; answers --help and --version. */
+void options_read(struct request *rq, struct conf *c, char **argv);
+
+/* message.c: one line "sockshim: …" on stderr, control bytes made visible; then exit, or not. */
+void die(int status, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
+void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* proxies.c: gives -u's user name to the proxies, and addresses to those written as host names. */
+void proxies_user(struct conf *c, const char *user);
+void proxies_resolve(struct settings *s);
+
+/* library.c: why the library cannot be used, in words, or NULL; `path` gets where it is. */
+const char *library_find(char path[static PATH_MAX]);
+
+/*
+ * command.c: finds a command as execvp(3) does. Returns its kind (enum program_kind) and its path,
+ * or -errno: -ENOENT, or why the one that is there cannot be run.
+ */
+int command_find(const char *name, char path[static PATH_MAX]);
+
+/* What makes a program of this kind run past the proxy, for one line; NULL if nothing does. */
+const char *command_escapes(enum program_kind kind);
+
+/* environment.c: `env` with LD_PRELOAD and SOCKSHIM_SESSION set. */
+char **environment_make(char **env, const char *library, const char *session);
+
+/* command.c: what execvp(3) runs when the kernel does not know the file: /bin/sh, path, arguments. */
+char **command_script(const char *path, char **argv);
+
+/* child.c: runs the command and ends as it ends, with its exit status or by its signal. */
+struct command {
+	const char *path;
+	char **argv, **env;
+	char **script; /* run instead if execve(2) says ENOEXEC; or NULL */
+};
+void child_run(const struct command *cmd) __attribute__((noreturn));
+
+/* show.c and check.c: -G and --check; return the exit status. */
+int show_settings(const struct conf *c);
+int check_all(const struct conf *c, const struct request *rq);
+
+#endif
