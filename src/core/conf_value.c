@@ -84,21 +84,28 @@ const char *conf_word(char **at, char **word)
 	return NULL;
 }
 
+static bool same_part(const char *part, const char *text, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len && conf_lower(part[i]) == conf_lower(text[i]); i++)
+		;
+	return i == len;
+}
+
 /* Finds `text` in "a|b|c", and its place there. */
 static const char *read_choice(const char *choices, const char *text, uint8_t *place)
 {
-	size_t i, len = strlen(text);
+	size_t len = strlen(text);
 
-	for (*place = 0;; (*place)++) {
-		for (i = 0; i < len && choices[i] && conf_lower(text[i]) == choices[i]; i++)
-			;
-		if (len && i == len && (choices[i] == '|' || !choices[i]))
+	for (*place = 0; choices; (*place)++) {
+		if (strcspn(choices, "|") == len && same_part(choices, text, len))
 			return NULL;
 		choices = strchr(choices, '|');
-		if (!choices)
-			return "is none of";
-		choices++;
+		if (choices)
+			choices++;
 	}
+	return "is none of";
 }
 
 /* "30", "2.5", "0.001": stored in ms. */
