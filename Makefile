@@ -32,7 +32,10 @@ PIC   = $(BASE) -fPIC -fvisibility=hidden -fno-builtin \
 	-ftls-model=initial-exec -fasynchronous-unwind-tables \
 	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=0 -U_FILE_OFFSET_BITS -U_TIME_BITS
 LINK  = -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
-EXE   = $(CC) $(CFLAGS) $(SANITIZE) -pie -o $@ $(filter %.o,$^) $(LINK)
+EXE   = $(CC) $(CFLAGS) $(SANITIZE) $(PIE) -o $@ $(filter %.o,$^) $(LINK)
+PIE   = -pie
+# The launcher without the loader's work: half of its start-up time. `make STATIC=` links it as usual.
+STATIC ?= $(if $(filter /%,$(shell $(CC) -print-file-name=libc.a)),$(if $(SAN),,-static-pie))
 
 sources = $(wildcard $(addsuffix /*.[cS],$(addprefix src/,$(1))))
 objects = $(addsuffix .o,$(addprefix $(B)/$(1)/,$(basename $(2))))
@@ -86,6 +89,7 @@ $(B)/exports.map: include/calls.def
 $(B)/libsockshim.so: $(LIB) $(B)/exports.map
 	$(CC) $(CFLAGS) -shared -o $@ $(LIB) $(LINK) -Wl,-soname,$(@F) \
 		-Wl,--version-script=$(B)/exports.map -Wl,-z,nodelete -Wl,--no-undefined -ldl
+$(B)/sockshim: PIE = $(or $(STATIC),-pie)
 $(B)/sockshim: $(RUN) $(CORE)
 	$(EXE)
 $(B)/sockshimctl: $(CTL) $(CORE)
