@@ -75,10 +75,11 @@ static bool store(const struct option_row *row, void *into, const char *value)
 {
 	char *field = (char *)into + row->at;
 
-	switch (row->kind) {
-	case OPTION_FLAG:
+	if (row->kind == OPTION_FLAG || !value) {
 		*(bool *)(void *)field = true;
 		return true;
+	}
+	switch (row->kind) {
 	case OPTION_NUMBER:
 		return options_number(value, row->max, (int *)(void *)field);
 	case OPTION_TEXT:
@@ -86,8 +87,26 @@ static bool store(const struct option_row *row, void *into, const char *value)
 		return true;
 	case OPTION_CALL:
 		return row->take(into, value);
+	default:
+		return false;
 	}
-	return false;
+}
+
+/* The argument of the option argv[*i]; NULL for a flag. Steps over it if it is a word of its own. */
+static const char *argument(const struct option_row *row, char **argv, int *i)
+{
+	const char *equals = argv[*i][1] == '-' ? strchr(argv[*i], '=') : NULL;
+
+	if (row->kind == OPTION_FLAG) {
+		if (equals)
+			ctl_die(2, "--%s takes no argument", row->name);
+		return NULL;
+	}
+	if (equals)
+		return equals + 1;
+	if (!argv[*i + 1])
+		ctl_die(2, "--%s needs an argument: %s", row->name, row->arg);
+	return argv[++*i];
 }
 
 int options_read(const struct option_table *t, void *into, int argc, char **argv)
@@ -95,7 +114,7 @@ int options_read(const struct option_table *t, void *into, int argc, char **argv
 	int i;
 
 	for (i = 1; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
-		const char *word = argv[i], *value = NULL;
+		const char *word = argv[i], *value;
 		const struct option_row *row;
 
 		if (!strcmp(word, "--"))
@@ -105,18 +124,9 @@ int options_read(const struct option_table *t, void *into, int argc, char **argv
 		row = find(t, word);
 		if (!row)
 			ctl_die(2, "%s: unknown option (%s --help lists them)", word, t->program);
-		if (word[1] == '-')
-			value = strchr(word, '=');
-		if (value && !row->arg)
-			ctl_die(2, "--%s takes no argument", row->name);
-		if (value)
-			value++;
-		else if (row->arg && i + 1 < argc)
-			value = argv[++i];
-		if (row->arg && !value)
-			ctl_die(2, "--%s needs an argument: %s", row->name, row->arg);
+		value = argument(row, argv, &i);
 		if (!store(row, into, value))
-			ctl_die(2, "--%s: bad value: %s", row->name, value ? value : "");
+			ctl_die(2, "--%s: bad value: %s", row->name, value);
 	}
 	return i;
 }

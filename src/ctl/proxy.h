@@ -70,6 +70,9 @@ void listen_end(void);
 /* Serves a client that was accepted; owns `fd`. `from` is NULL for a Unix socket. */
 void conn_start(int fd, const struct addr *from);
 
+/* How many there are. */
+size_t conn_count(void);
+
 /* Frees connections that were closed; the loop's `after`. */
 void conn_reap(void);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #define ACCEPT_ROUND 64 /* so that a storm of clients does not starve the tunnels */
 #define DEFAULT_PORT 1080
 #define RESUME_MS 100
+#define OWN_FILES 16 /* epoll, log, listeners and such */
 
 struct listener {
 	struct watch watch;
@@ -27,6 +29,7 @@ struct listener {
 
 static struct listener *listeners, **last = &listeners;
 static struct timer resume;
+static size_t most = SIZE_MAX; /* clients at once */
 static bool paused;
 
 bool listen_add(const char *text)
@@ -134,9 +137,12 @@ static void on_listener(struct watch *w, uint32_t events)
 		struct sockaddr_storage from;
 		socklen_t len = sizeof(from);
 		struct addr a;
-		int fd = accept4(w->fd, (struct sockaddr *)&from, &len,
-				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = -1;
 
+		errno = EMFILE;
+		if (conn_count() < most)
+			fd = accept4(w->fd, (struct sockaddr *)&from, &len,
+				     SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			conn_start(fd, addr_from_sockaddr(&a, &from, len) ? NULL : &a);
 			continue;
@@ -148,6 +154,20 @@ static void on_listener(struct watch *w, uint32_t events)
 	}
 }
 
+/*
+ * A client that waits takes one descriptor, a tunnel two. Some are kept for targets: clients that
+ * have come must not all wait for descriptors that they hold themselves.
+ */
+static void limit_clients(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur == RLIM_INFINITY)
+		return;
+	most = r.rlim_cur - r.rlim_cur / 16;
+	most = most > OWN_FILES ? most - OWN_FILES : 1;
+}
+
 void listen_start(void)
 {
 	char text[ADDR_TEXT];
@@ -155,6 +175,7 @@ void listen_start(void)
 	if (!listeners)
 		listen_add("127.0.0.1");
 	resume.fire = on_resume;
+	limit_clients();
 	for (struct listener *l = listeners; l; l = l->next) {
 		int error;
 
