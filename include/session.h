@@ -3,10 +3,10 @@
  * session.h - what the processes of one sockshim command share: settings (mapped read-only), names
  * and streams (written by all, without locks).
  *
- * It is a memfd of the launcher, which every process of the session opens once through
- * /proc/PID/fd/N, maps and closes again: nothing to clean up, nothing that a full /dev/shm could
- * turn into SIGBUS, no descriptor in the programs. When the launcher is gone, running processes keep
- * their mapping, and programs started later find no session: they are refused everything.
+ * It is a file in /dev/shm, which every process of the session opens once, maps and closes again: no
+ * descriptor stays in the programs, and programs that outlive the launcher still find it. Where
+ * /dev/shm is missing or nearly full (a write to a page that cannot be had is SIGBUS) it is a memfd
+ * of the launcher's instead, found through /proc/PID/fd/N, and ends with the launcher.
  */
 #ifndef SOCKSHIM_SESSION_H
 #define SOCKSHIM_SESSION_H
@@ -16,7 +16,7 @@
 #include "streams.h"
 
 #define SESSION_ENV "SOCKSHIM_SESSION"
-#define SESSION_NAME 80 /* "/proc/PID/fd/N#ID" */
+#define SESSION_NAME 96 /* "/dev/shm/sockshim-UID-PID-ID#ID" */
 
 struct session {
 	uint8_t magic[16];
@@ -29,8 +29,8 @@ struct session {
 };
 
 /*
- * Makes a session of `settings`. The calling process keeps a close-on-exec descriptor (3 or above)
- * for as long as it lives; `name` gets the value for SESSION_ENV.
+ * Makes a session of `settings`; `name` gets the value for SESSION_ENV. Removes files of earlier
+ * sessions of the same user that nobody has mapped any more.
  * Returns the mapping with all of it writable, or NULL with *error = -errno.
  */
 struct session *session_create(const struct settings *settings, char name[static SESSION_NAME],
@@ -49,6 +49,12 @@ struct session *session_open(const char *name, int *error);
 int session_seal(struct session *s);
 
 void session_close(struct session *s);
+
+/*
+ * For the launcher, when its command has ended: unmaps, and removes the file unless another process
+ * still has it mapped (a daemon; a later session_create() removes it then).
+ */
+void session_end(struct session *s, const char *name);
 
 struct names *session_names(const struct session *s);
 struct streams *session_streams(const struct session *s);

@@ -4,12 +4,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <linux/memfd.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 
 #include "bytes.h"
 #include "sys.h"
+
+#ifndef F_SETLEASE /* shown with _GNU_SOURCE only */
+#define F_SETLEASE 1024
+#endif
 
 #define PAGE 4096u
 
@@ -56,26 +62,50 @@ static struct session *map(int fd, int flags, int *error)
 static void fill(struct session *s, const struct settings *settings)
 {
 	memcpy(s->magic, session_magic, sizeof(s->magic));
-	SYS3(SYS_getrandom, s->id, sizeof(s->id), 0);
 	s->size = whole_size();
 	s->owner = sys_getpid();
 	copy_settings(&s->settings, settings);
 }
 
-void session_id(const struct session *s, char out[static 17])
+static void print_id(const uint8_t id[static 8], char out[static 17])
 {
 	static const char digit[] = "0123456789abcdef";
 
-	for (size_t i = 0; i < sizeof(s->id); i++) {
-		out[2 * i] = digit[s->id[i] >> 4];
-		out[2 * i + 1] = digit[s->id[i] & 15];
+	for (size_t i = 0; i < 8; i++) {
+		out[2 * i] = digit[id[i] >> 4];
+		out[2 * i + 1] = digit[id[i] & 15];
 	}
 	out[16] = 0;
 }
 
-static int memory_file(void)
+void session_id(const struct session *s, char out[static 17])
 {
-	int low = (int)SYS2(SYS_memfd_create, "sockshim", MFD_CLOEXEC), fd;
+	print_id(s->id, out);
+}
+
+static const char shm[] = "/dev/shm", prefix[] = "sockshim-";
+
+/* Files of one user share a prefix, so that nobody looks at another's. */
+static void put_prefix(struct bytes_out *o)
+{
+	bytes_put_text(o, prefix);
+	bytes_put_number(o, (uint64_t)SYS0(SYS_getuid));
+	bytes_put_text(o, "-");
+}
+
+/* Is there room for a whole session, and as much again? */
+static bool shm_has_room(void)
+{
+	struct statfs fs;
+
+	return SYS2(SYS_statfs, shm, &fs) == 0 &&
+	       (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize > whole_size() + whole_size() / 4;
+}
+
+/* Makes a descriptor of 3 or above: 0 to 2 may be closed, and are the program's. */
+static int above_stdio(int low)
+{
+	int fd;
 
 	if (low < 0 || low > 2)
 		return low;
@@ -84,40 +114,135 @@ static int memory_file(void)
 	return fd;
 }
 
-static void print_name(const struct session *s, int fd, char name[static SESSION_NAME])
+/* The file's name, up to and without the '#'. */
+static int shm_file(const char *id, char name[static SESSION_NAME])
 {
 	struct bytes_out o = bytes_out_init(name, SESSION_NAME);
-	char id[17];
 
-	session_id(s, id);
-	bytes_put_text(&o, "/proc/");
-	bytes_put_number(&o, (uint64_t)s->owner);
-	bytes_put_text(&o, "/fd/");
-	bytes_put_number(&o, (uint64_t)fd);
-	bytes_put_text(&o, "#");
+	if (!shm_has_room())
+		return -ENOSPC;
+	bytes_put_text(&o, shm);
+	bytes_put_text(&o, "/");
+	put_prefix(&o);
+	bytes_put_number(&o, (uint64_t)sys_getpid());
+	bytes_put_text(&o, "-");
 	bytes_put_text(&o, id);
 	bytes_put_end(&o);
+	return above_stdio(sys_open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+}
+
+static int memory_file(char name[static SESSION_NAME])
+{
+	struct bytes_out o = bytes_out_init(name, SESSION_NAME);
+	int fd = above_stdio((int)SYS2(SYS_memfd_create, "sockshim", MFD_CLOEXEC));
+
+	bytes_put_text(&o, "/proc/");
+	bytes_put_number(&o, (uint64_t)sys_getpid());
+	bytes_put_text(&o, "/fd/");
+	bytes_put_number(&o, (uint64_t)fd);
+	bytes_put_end(&o);
+	return fd;
+}
+
+/* Did a process that is gone make this file, and has nobody mapped it? Then a lease can be had. */
+static bool is_unused(const char *path)
+{
+	int fd = sys_open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+	bool unused;
+
+	if (fd < 0)
+		return false;
+	unused = SYS3(SYS_fcntl, fd, F_SETLEASE, F_WRLCK) == 0;
+	sys_close(fd);
+	return unused;
+}
+
+static bool is_orphan(const char *name, const char *own, size_t own_len)
+{
+	long pid = 0;
+
+	if (strncmp(name, own, own_len) != 0)
+		return false;
+	for (name += own_len; *name >= '0' && *name <= '9' && pid < 1 << 22; name++)
+		pid = pid * 10 + (*name - '0');
+	return *name == '-' && pid > 0 && SYS2(SYS_kill, pid, 0) == -ESRCH;
+}
+
+struct directory_entry { /* getdents64(2) */
+	uint64_t ino;
+	int64_t off;
+	unsigned short len;
+	unsigned char type;
+	char name[];
+};
+
+static void sweep_one(const char *name)
+{
+	char path[SESSION_NAME];
+	struct bytes_out o = bytes_out_init(path, sizeof(path));
+
+	bytes_put_text(&o, shm);
+	bytes_put_text(&o, "/");
+	bytes_put_text(&o, name);
+	bytes_put_end(&o);
+	if (!o.overflow && is_unused(path))
+		SYS3(SYS_unlinkat, AT_FDCWD, path, 0);
+}
+
+/* One look at up to 8 KiB of names: what is not seen now will be another time. */
+static void sweep(void)
+{
+	char own[64];
+	struct bytes_out o = bytes_out_init(own, sizeof(own));
+	_Alignas(struct directory_entry) char names[8192];
+	int fd = sys_open(shm, O_RDONLY | O_DIRECTORY, 0);
+	long have, at = 0;
+
+	if (fd < 0)
+		return;
+	put_prefix(&o);
+	have = SYS3(SYS_getdents64, fd, names, sizeof(names));
+	sys_close(fd);
+	while (at < have) {
+		const struct directory_entry *e = (const void *)(names + at);
+
+		if (is_orphan(e->name, own, (size_t)(o.at - (uint8_t *)own)))
+			sweep_one(e->name);
+		at += e->len;
+	}
+}
+
+static struct session *map_new(int fd, bool file, int *error)
+{
+	struct session *s = NULL;
+
+	*error = fd < 0 ? fd : (int)SYS2(SYS_ftruncate, fd, whole_size());
+	if (!*error)
+		s = map(fd, MAP_SHARED, error);
+	if (fd >= 0 && (file || !s))
+		sys_close(fd);
+	return s;
 }
 
 struct session *session_create(const struct settings *settings, char name[static SESSION_NAME],
 			       int *error)
 {
-	struct session *s = NULL;
-	int fd = memory_file();
+	struct session *s;
+	uint8_t id[sizeof(s->id)];
+	char text[17];
 
-	if (fd < 0) {
-		*error = fd;
+	sweep();
+	SYS3(SYS_getrandom, id, sizeof(id), 0);
+	print_id(id, text);
+	s = map_new(shm_file(text, name), true, error);
+	if (!s)
+		s = map_new(memory_file(name), false, error);
+	if (!s)
 		return NULL;
-	}
-	*error = (int)SYS2(SYS_ftruncate, fd, whole_size());
-	if (!*error)
-		s = map(fd, MAP_SHARED, error);
-	if (!s) {
-		sys_close(fd);
-		return NULL;
-	}
 	fill(s, settings);
-	print_name(s, fd, name);
+	memcpy(s->id, id, sizeof(id));
+	strcat(name, "#");
+	strcat(name, text);
 	return s;
 }
 
@@ -125,8 +250,10 @@ struct session *session_anonymous(const struct settings *settings, int *error)
 {
 	struct session *s = map(-1, MAP_SHARED | MAP_ANONYMOUS, error);
 
-	if (s)
-		fill(s, settings);
+	if (!s)
+		return NULL;
+	fill(s, settings);
+	SYS3(SYS_getrandom, s->id, sizeof(s->id), 0);
 	return s;
 }
 
@@ -192,6 +319,20 @@ int session_seal(struct session *s)
 void session_close(struct session *s)
 {
 	SYS2(SYS_munmap, s, whole_size());
+}
+
+void session_end(struct session *s, const char *name)
+{
+	char path[SESSION_NAME];
+	size_t len = strcspn(name, "#");
+
+	session_close(s);
+	if (len >= sizeof(path) || strncmp(name, shm, sizeof(shm) - 1) != 0)
+		return;
+	memcpy(path, name, len);
+	path[len] = 0;
+	if (is_unused(path))
+		SYS3(SYS_unlinkat, AT_FDCWD, path, 0);
 }
 
 struct names *session_names(const struct session *s)

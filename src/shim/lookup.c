@@ -121,6 +121,16 @@ static int resolve_remote(const struct decision *d, int index, int family, struc
 	return 0;
 }
 
+/* A socket of the other family cannot reach the proxy: without a wish, names get the proxy's. */
+static const struct net *virtual_net(const struct session *s, const struct decision *d, int family)
+{
+	const struct addr *proxy = &s->settings.proxies[d->proxy].at;
+
+	if (family == AF_INET6 || (family == AF_UNSPEC && !addr_is_v4(proxy)))
+		return &s->settings.virtual6;
+	return &s->settings.virtual4;
+}
+
 static int answer(const struct session *s, const struct decision *d, const struct call *c,
 		  int family, struct hosts *found)
 {
@@ -134,8 +144,7 @@ static int answer(const struct session *s, const struct decision *d, const struc
 	set_name(found, c->name, c->name_len);
 	if (s->settings.resolve == RESOLVE_REMOTE)
 		return resolve_remote(d, index, family, found);
-	if (!names_addr(family == AF_INET6 ? &s->settings.virtual6 : &s->settings.virtual4,
-			(uint32_t)index, &a))
+	if (!names_addr(virtual_net(s, d, family), (uint32_t)index, &a))
 		return EAI_MEMORY;
 	add(found, &a);
 	return 0;
