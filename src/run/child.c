@@ -43,6 +43,7 @@ typedef uint64_t mask_t;
 #define MASK(sig) ((mask_t)1 << ((sig)-1))
 
 struct child {
+	const struct command *cmd;
 	pid_t pid;
 	bool stopped;
 };
@@ -134,6 +135,8 @@ static void look(struct child *c)
 	pid_t pid;
 
 	while ((pid = waitpid(c->pid, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
+		if (WIFEXITED(status) || WIFSIGNALED(status))
+			session_end(c->cmd->session, c->cmd->session_name);
 		if (WIFEXITED(status))
 			_exit(WEXITSTATUS(status));
 		if (WIFSIGNALED(status))
@@ -202,7 +205,7 @@ static void handle(struct child *c, siginfo_t *si)
 
 void child_run(const struct command *cmd)
 {
-	struct child c = {.pid = start(cmd)};
+	struct child c = {.cmd = cmd, .pid = start(cmd)};
 	siginfo_t si;
 
 	for (;;)

@@ -88,7 +88,8 @@ static void __attribute__((noreturn)) run(char **argv)
 	admit(path, (enum program_kind)kind);
 	if (kind == PROGRAM_UNKNOWN)
 		cmd.script = command_script(path, argv);
-	make_session(library(library_path), session);
+	cmd.session = make_session(library(library_path), session);
+	cmd.session_name = session;
 	cmd.env = environment_make(environ, library_path, session);
 	child_run(&cmd);
 }

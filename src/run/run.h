@@ -55,6 +55,8 @@ struct command {
 	const char *path;
 	char **argv, **env;
 	char **script; /* run instead if execve(2) says ENOEXEC; or NULL */
+	struct session *session;
+	const char *session_name;
 };
 void child_run(const struct command *cmd) __attribute__((noreturn));
 
