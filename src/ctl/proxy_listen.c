@@ -171,6 +171,7 @@ static void limit_clients(void)
 void listen_start(void)
 {
 	char text[ADDR_TEXT];
+	const char *path;
 
 	if (!listeners)
 		listen_add("127.0.0.1");
@@ -182,10 +183,11 @@ void listen_start(void)
 		l->watch.ready = on_listener;
 		addr_print_port(&l->addr, text);
 		error = open_listener(l);
-		if (error) {
-			listen_end();
-			ctl_die(1, "%s: %s", l->path ? l->path : text, strerror(-error));
-		}
+		if (!error)
+			continue;
+		path = l->path;
+		listen_end();
+		ctl_die(1, "%s: %s", path ? path : text, strerror(-error));
 	}
 	if (proxy_settings.quiet)
 		return;

@@ -78,8 +78,10 @@ def listeners():
         with Proxy(listen=("127.0.0.1:0", "[::1]:0", f"unix:{path}")) as p:
             equal(p.addresses[2], f"unix:{path}")
             true(p.addresses[1].startswith("[::1]:"), p.addresses[1])
-            equal(command("proxy", "--listen", f"unix:{path}")[0], 1, "status for a path in use")
-            equal(command("proxy", "--listen", p.addresses[0])[0], 1, "status for a port in use")
+            for where in (f"unix:{path}", p.addresses[0]):
+                status, out, err = command("proxy", "--listen", "127.0.0.1:0", "--listen", where)
+                equal((status, out), (1, ""), where)
+                equal(err, f"sockshimctl: {where.removeprefix('unix:')}: Address already in use\n")
             six = socket.create_connection(("::1", int(p.addresses[1].rsplit(":", 1)[1])))
             unix = socket.socket(socket.AF_UNIX)
             unix.connect(path)
@@ -629,7 +631,7 @@ def delays():
 
     def near(times, *wanted):
         for got, want in zip(times, wanted):
-            true(want - 0.002 <= got < want + 0.08, f"{times}, not {wanted}")
+            true(want - 0.002 <= got < want + 0.15, f"{times}, not {wanted}")
 
     with Target(echo) as t:
         with Proxy("--delay", "200") as p:
@@ -696,14 +698,14 @@ def greets_early():
             equal(s.recv(1000)[10:], b"welcome")
         start = time.monotonic()
         connect5(p, "127.0.0.1", quiet.port).close()
-        true(0.4 < time.monotonic() - start < 1, "a silent target")
+        true(0.4 < time.monotonic() - start < 2, "a silent target")
 
 
 def fault(kind, send, *options):
     """What comes back until the end of file (or half a second of silence), and how it ended."""
     with Target(echo) as t, Proxy("--fault", kind, "--map", f"t=127.0.0.1:{t.port}", *options) as p:
         with p.connect() as s:
-            s.settimeout(0.3)
+            s.settimeout(0.5)
             data = b""
             try:
                 for message in send:
