@@ -113,19 +113,18 @@ static bool has_control(const char *text)
 static const char *read_list(struct settings *s, enum pattern_kind kind, char *list,
 			     const char **about)
 {
-	const char *wrong;
+	const char *wrong = NULL;
 	char *end;
 
 	if (has_control(list))
 		return "a control character in a pattern";
-	do {
+	for (; !wrong && list; list = end) {
 		end = strchr(list, ',');
 		if (end)
-			*end = '\0';
+			*end++ = '\0';
 		*about = list;
 		wrong = read_pattern(s, kind, list);
-		list = end + 1;
-	} while (end && !wrong);
+	}
 	return wrong;
 }
 
