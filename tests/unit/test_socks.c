@@ -240,11 +240,13 @@ static void pipelines_with_credentials(void **state)
 static void socks4a(void **state)
 {
 	struct socks_request name = to_name(SOCKS_V4A, SOCKS_CONNECT, "example.com");
-	struct socks_request user = with_password(name), v4 = to_v4(SOCKS_V4A), resolve = name;
+	struct socks_request user = with_password(name), v4 = to_v4(SOCKS_V4A);
+	struct socks_request resolve = name, any = v4;
 	struct socks s;
 
 	(void)state;
 	resolve.command = SOCKS_RESOLVE;
+	memset(any.to.ip + 12, 0, 4);
 	user.password = NULL;
 	user.password_len = 0;
 	for (size_t step = 1; step < 30; step++) {
@@ -261,6 +263,8 @@ static void socks4a(void **state)
 		sends(&s, &resolve, step, B("\4\xf0\x12\x34\0\0\0\1\0example.com\0"));
 		socks_begin(&s, &v4);
 		sends(&s, &v4, step, B("\4\1\x12\x34\1\2\3\4\0"));
+		socks_begin(&s, &any);
+		sends(&s, &any, step, B("\4\1\x12\x34\0\0\0\0\0"));
 	}
 }
 
