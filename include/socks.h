@@ -42,7 +42,8 @@ struct socks_request {
 	struct addr to;	  /* destination; of it only the port counts when there is a name */
 	const char *name; /* host name, not NUL-terminated; NULL: connect to the address */
 	uint8_t name_len; /* 1..255 */
-	const uint8_t *user, *password; /* any bytes; with `credentials`, SOCKS4a sends `user` as its
+	const uint8_t *user,
+		*password; /* any bytes; with `credentials`, SOCKS4a sends `user` as its
 					 * user id (no NUL in it) and needs no password */
 	uint8_t user_len, password_len;
 };
@@ -68,8 +69,8 @@ struct socks {
 
 /* What RESOLVE and RESOLVE_PTR give, and CONNECT's bound address. */
 struct socks_answer {
-	uint8_t type; /* 1 IPv4, 4 IPv6, 3 name, 0 none */
-	uint8_t len;  /* bytes in `data` for type 3 */
+	uint8_t type;	  /* 1 IPv4, 4 IPv6, 3 name, 0 none */
+	uint8_t len;	  /* bytes in `name` for type 3 */
 	struct addr addr; /* its port too, for every type */
 	char name[256];	  /* NUL-terminated */
 };
