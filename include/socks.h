@@ -42,9 +42,8 @@ struct socks_request {
 	struct addr to;	  /* destination; of it only the port counts when there is a name */
 	const char *name; /* host name, not NUL-terminated; NULL: connect to the address */
 	uint8_t name_len; /* 1..255 */
-	const uint8_t *user,
-		*password; /* any bytes; with `credentials`, SOCKS4a sends `user` as its
-					 * user id (no NUL in it) and needs no password */
+	/* Any bytes; with `credentials`, SOCKS4a sends `user` (no NUL) and needs no password. */
+	const uint8_t *user, *password;
 	uint8_t user_len, password_len;
 };
 
