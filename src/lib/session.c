@@ -8,6 +8,7 @@
 #include <linux/memfd.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "bytes.h"
@@ -224,6 +225,16 @@ static struct session *map_new(int fd, bool file, int *error)
 	return s;
 }
 
+static void note_launcher(struct session *s)
+{
+	struct stat st;
+
+	if (SYS4(SYS_newfstatat, AT_FDCWD, "/proc/self/exe", &st, 0) < 0)
+		return;
+	s->launcher_dev = st.st_dev;
+	s->launcher_ino = st.st_ino;
+}
+
 struct session *session_create(const struct settings *settings, char name[static SESSION_NAME],
 			       int *error)
 {
@@ -241,6 +252,7 @@ struct session *session_create(const struct settings *settings, char name[static
 		return NULL;
 	fill(s, settings);
 	memcpy(s->id, id, sizeof(id));
+	note_launcher(s);
 	strcat(name, "#");
 	strcat(name, text);
 	return s;

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "program.h"
 #include "shim.h"
@@ -142,6 +143,15 @@ static char **keep(char *const *env, char *space)
 /* An environment with the session in it: the given one, or one on the caller's stack. */
 #define KEEP(env) (!needed_len || is_kept(env) ? (char **)(env) : keep(env, alloca(room(env))))
 
+/* sockshim itself is static: inside a session it starts another one. */
+static bool is_launcher(const struct session *s, int dirfd, const char *path)
+{
+	struct stat st;
+
+	return s && s->launcher_ino && SYS4(SYS_newfstatat, dirfd, path, &st, 0) == 0 &&
+	       st.st_dev == s->launcher_dev && st.st_ino == s->launcher_ino;
+}
+
 /* 0, or -EACCES (and one line) for a program that the library cannot follow into. */
 static int check(int dirfd, const char *path)
 {
@@ -154,7 +164,7 @@ static int check(int dirfd, const char *path)
 		return 0;
 	kind = program_judge(dirfd, path);
 	if (kind < 0 || kind == PROGRAM_WRAPPABLE || kind == PROGRAM_SCRIPT ||
-	    kind == PROGRAM_UNKNOWN)
+	    kind == PROGRAM_UNKNOWN || (kind == PROGRAM_STATIC && is_launcher(s, dirfd, path)))
 		return 0;
 	o = say(&l, LOG_WARN);
 	bytes_put_text(o, "refused: start of ");
