@@ -10,8 +10,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "conf.h"
-#include "decide.h"
+#include "rules.h"
 
 /* Newer than some libc's headers; the numbers are the kernel's (linux/in.h, linux/socket.h). */
 #define PROTO_MPTCP 262
@@ -128,166 +127,6 @@ static enum reason transport(int type, int protocol)
 	}
 }
 
-/* The kernel takes 0.0.0.0 and :: as a destination for its own loopback address. */
-static struct addr destination(const struct addr *to)
-{
-	struct addr a = *to;
-
-	if (!addr_is_any(to))
-		return a;
-	if (addr_is_v4(to))
-		a.ip[12] = 127;
-	a.ip[15] = 1;
-	return a;
-}
-
-/* --- rules --- */
-
-/* What is asked of the rules. Something that is not known matches no condition on it. */
-struct question {
-	const struct addr *to; /* NULL: not known, or a virtual address with a name */
-	const char *name;
-	size_t name_len;
-	const char *exe;
-	bool port_known;
-	uint16_t port;
-	char text[ADDR_TEXT]; /* of `to` */
-	size_t text_len;
-};
-
-static bool host_matches(const struct settings *s, const struct pattern *p,
-			 const struct question *q)
-{
-	const char *glob = s->text + p->text;
-
-	if (p->kind == PATTERN_NET)
-		return q->to && net_contains(&p->net, q->to);
-	if (q->name)
-		return conf_glob(glob, q->name, q->name_len);
-	return q->to && conf_glob(glob, q->text, q->text_len);
-}
-
-static bool exe_matches(const char *glob, const char *exe)
-{
-	const char *base = strrchr(exe, '/');
-
-	if (base && !strchr(glob, '/'))
-		exe = base + 1;
-	return conf_glob(glob, exe, strlen(exe));
-}
-
-static bool pattern_matches(const struct settings *s, const struct pattern *p,
-			    const struct question *q)
-{
-	switch (p->kind) {
-	case PATTERN_PORT:
-		return p->lo <= q->port && q->port <= p->hi;
-	case PATTERN_EXE:
-		return exe_matches(s->text + p->text, q->exe);
-	default:
-		return host_matches(s, p, q);
-	}
-}
-
-static bool is_known(uint8_t kind, const struct question *q)
-{
-	if (kind == PATTERN_PORT)
-		return q->port_known;
-	return kind == PATTERN_EXE ? !!q->exe : q->name || q->to;
-}
-
-/* A host glob and a network belong to one list. */
-static uint8_t list_of(uint8_t kind)
-{
-	return kind == PATTERN_NET ? PATTERN_HOST : kind;
-}
-
-/* Of one list: no negated pattern may match, and another must, if there is one. */
-static bool list_matches(const struct settings *s, const struct rule *r, uint8_t list,
-			 const struct question *q)
-{
-	const struct pattern *p = s->patterns + r->first, *end = p + r->count;
-	bool wanted = false, found = false;
-
-	for (; p < end; p++) {
-		if (list_of(p->kind) != list)
-			continue;
-		if (!is_known(list, q))
-			return false;
-		if (pattern_matches(s, p, q)) {
-			if (p->negated)
-				return false;
-			found = true;
-		}
-		wanted |= !p->negated;
-	}
-	return found || !wanted;
-}
-
-static bool rule_matches(const struct settings *s, const struct rule *r, const struct question *q)
-{
-	return list_matches(s, r, PATTERN_HOST, q) && list_matches(s, r, PATTERN_PORT, q) &&
-	       list_matches(s, r, PATTERN_EXE, q);
-}
-
-/* A name is matched by its text; the address it was given is none of the rules' business. */
-static void ask(struct question *q, const struct call *c, struct addr *to)
-{
-	memset(q, 0, sizeof(*q));
-	q->exe = c->exe;
-	q->name = c->name;
-	q->name_len = c->name_len;
-	if (c->name && c->name_len && c->name[c->name_len - 1] == '.')
-		q->name_len--;
-	if (c->has_to)
-		*to = destination(&c->to);
-	if (c->name ? addr_parse(to, c->name, q->name_len) : c->has_to && !c->is_virtual)
-		q->to = to;
-	if (q->to)
-		q->text_len = addr_print(q->to, q->text);
-	q->port_known = c->has_to && c->kind != CALL_LOOKUP;
-	q->port = c->has_to ? c->to.port : 0;
-}
-
-static void set_if(uint8_t *value, int8_t of_rule, bool *done)
-{
-	if (of_rule < 0 || *done)
-		return;
-	*value = (uint8_t)of_rule;
-	*done = true;
-}
-
-/* For each value the first rule that matches and sets it stands, else the global setting. */
-static enum route apply_rules(const struct settings *s, const struct call *c, struct decision *d)
-{
-	bool isolate = false, half_close = false, pipeline = false;
-	uint8_t route = ROUTE_NONE, hold = s->half_close, pipe = s->pipeline;
-	struct question q;
-	struct addr to;
-	unsigned int i;
-
-	ask(&q, c, &to);
-	d->proxy = s->proxy;
-	d->isolate = s->isolate;
-	for (i = 0; i < s->rule_count; i++) {
-		if (!rule_matches(s, &s->rules[i], &q))
-			continue;
-		set_if(&d->isolate, s->rules[i].isolate, &isolate);
-		set_if(&hold, s->rules[i].half_close, &half_close);
-		set_if(&pipe, s->rules[i].pipeline, &pipeline);
-		if (route == ROUTE_NONE && s->rules[i].route != ROUTE_NONE) {
-			route = s->rules[i].route;
-			if (route == ROUTE_PROXY)
-				d->proxy = s->rules[i].proxy;
-		}
-	}
-	d->pipeline = pipe;
-	d->hold = hold == HALF_CLOSE_HOLD || (hold == HALF_CLOSE_AUTO && s->proxies[d->proxy].tor);
-	return (enum route)route;
-}
-
-/* --- the kinds of calls --- */
-
 static enum verdict decide_socket(const struct settings *s, const struct call *c,
 				  struct decision *d)
 {
@@ -346,7 +185,7 @@ static enum verdict decide_destination(const struct settings *s, const struct ca
 				       struct decision *d)
 {
 	enum reason r = transport(c->type, c->protocol);
-	struct addr to = destination(&c->to);
+	struct addr to = rules_destination(&c->to);
 
 	if (c->kind == CALL_SEND && r == REASON_NONE)
 		r = REASON_UDP;
@@ -356,7 +195,7 @@ static enum verdict decide_destination(const struct settings *s, const struct ca
 		return refuse(d, REASON_STALE);
 	if (r == REASON_PROTOCOL || r == REASON_MPTCP)
 		return refuse(d, r);
-	switch (apply_rules(s, c, d)) {
+	switch (rules_apply(s, c, d)) {
 	case ROUTE_DIRECT:
 		return direct(c, d, r);
 	case ROUTE_REFUSE:
@@ -514,7 +353,7 @@ static enum verdict decide_lookup(const struct settings *s, const struct call *c
 		return refuse(d, REASON_BROKEN);
 	if (c->is_virtual && !c->name)
 		return refuse(d, REASON_STALE);
-	route = apply_rules(s, c, d);
+	route = rules_apply(s, c, d);
 	if (route == ROUTE_REFUSE)
 		return refuse(d, REASON_RULE);
 	return answer(d, route == ROUTE_DIRECT && !c->is_virtual ? VERDICT_PASS : VERDICT_ANSWER);
