@@ -14,10 +14,10 @@ struct streams; /* streams_size() bytes of zeroed memory, aligned to 64 */
 
 /* What is known of a stream. */
 struct stream_entry {
-	uint64_t cookie;   /* SO_COOKIE; never 0 */
-	uint64_t started;  /* CLOCK_MONOTONIC, ns */
-	struct addr to;	   /* the address that the program used */
-	int32_t name;	   /* index into the names table, or -1 */
+	uint64_t cookie;  /* SO_COOKIE; never 0 */
+	uint64_t started; /* CLOCK_MONOTONIC, ns */
+	struct addr to;	  /* the address that the program used */
+	int32_t name;	  /* index into the names table, or -1 */
 	int32_t pid;
 };
 
