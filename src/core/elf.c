@@ -13,11 +13,14 @@
 #define OWN_CLASS (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32)
 #define OWN_DATA (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB)
 
-/* The loaders of the libc that the library is linked with; the others cannot load it. */
-#if defined __GLIBC__
-static const char *const loaders[] = {"ld-linux", "ld-lsb", "ld.so", "ld-2."};
-#else
+/*
+ * The loaders of the libc that the library is linked with; others cannot load it. Not asked of this
+ * file's own compiler: the launcher may be linked with another libc than the library.
+ */
+#ifdef LIBRARY_FOR_MUSL
 static const char *const loaders[] = {"ld-musl"};
+#else
+static const char *const loaders[] = {"ld-linux", "ld-lsb", "ld.so", "ld-2."};
 #endif
 
 static int loader_is_ours(const char *interp)
