@@ -27,9 +27,12 @@
 #define EMPTY_PATH 0x1000
 #define MOUNT_NOSUID 2
 
+/* An empty path stands for `dirfd` itself. Whether `path` can be read is for the kernel to say. */
 static int path_stat(int dirfd, const char *path, struct stat *st)
 {
-	return (int)SYS4(SYS_newfstatat, dirfd, path, st, *path ? 0 : EMPTY_PATH);
+	int error = (int)SYS4(SYS_newfstatat, dirfd, path, st, EMPTY_PATH);
+
+	return !error && !*path && dirfd == AT_FDCWD ? -ENOENT : error;
 }
 
 /* The file of a bare descriptor (fexecve) is opened anew: it may be O_PATH or stand at its end. */
