@@ -66,10 +66,36 @@ struct workshop {
 	struct settings settings;
 };
 
+/* Host names of proxies are looked up by the launcher; here that would be a question to the network. */
+static const char *unresolved(const struct settings *s)
+{
+	for (size_t i = 0; i < s->proxy_count; i++)
+		if (!s->proxies[i].path[0] && addr_is_any(&s->proxies[i].at))
+			return s->proxies[i].host;
+	return NULL;
+}
+
+static struct session *join_alone(const struct workshop *w)
+{
+	const char *host = unresolved(&w->settings);
+	struct session *s;
+	int error;
+
+	if (host) {
+		say_broken("without the launcher a proxy needs a numeric address, not ", host);
+		return NULL;
+	}
+	s = session_anonymous(&w->settings, &error);
+	if (s)
+		session_seal(s);
+	else
+		say_broken("no memory to share: ", strerror(-error));
+	return s;
+}
+
 static struct session *start_alone(void)
 {
 	struct session *s = NULL;
-	int error;
 	long at = SYS6(SYS_mmap, 0, sizeof(struct workshop), PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct workshop *w = (struct workshop *)at;
@@ -77,13 +103,10 @@ static struct session *start_alone(void)
 	if (at < 0 && at > -4096)
 		return broken;
 	conf_init(&w->conf, &w->settings);
-	if (config_rest(&w->conf, environ, NULL) < 0) {
+	if (config_rest(&w->conf, environ, NULL) < 0)
 		say_broken("", w->conf.error);
-	} else {
-		s = session_anonymous(&w->settings, &error);
-		if (s)
-			session_seal(s);
-	}
+	else
+		s = join_alone(w);
 	SYS2(SYS_munmap, w, sizeof(*w));
 	return s ? s : broken;
 }
