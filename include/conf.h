@@ -52,6 +52,9 @@ struct conf {
 /* `out` is cleared; `c` need not be. Both are large: neither belongs on a small stack. */
 void conf_init(struct conf *c, struct settings *out);
 
+/* The same for memory that is all zero already, which so stays untouched where it is not used. */
+void conf_init_zeroed(struct conf *c, struct settings *out);
+
 /* Starts a source; its name is used in messages. Line numbers start at 1. */
 void conf_source(struct conf *c, const char *name);
 

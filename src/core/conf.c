@@ -47,6 +47,11 @@ void conf_init(struct conf *c, struct settings *out)
 {
 	memset(c, 0, sizeof(*c));
 	memset(out, 0, sizeof(*out));
+	conf_init_zeroed(c, out);
+}
+
+void conf_init_zeroed(struct conf *c, struct settings *out)
+{
 	out->text_used = 1;
 	c->out = out;
 	c->rule = -1;

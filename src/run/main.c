@@ -110,7 +110,7 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	occupy_standard();
-	conf_init(&conf, &settings);
+	conf_init_zeroed(&conf, &settings);
 	options_read(&rq, &conf, argv);
 	configure(&rq);
 	if (rq.print)

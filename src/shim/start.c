@@ -102,7 +102,7 @@ static struct session *start_alone(void)
 
 	if (at < 0 && at > -4096)
 		return broken;
-	conf_init(&w->conf, &w->settings);
+	conf_init_zeroed(&w->conf, &w->settings);
 	if (config_rest(&w->conf, environ, NULL) < 0)
 		say_broken("", w->conf.error);
 	else
