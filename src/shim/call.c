@@ -115,8 +115,8 @@ static void put_target(struct bytes_out *o, const struct call *c)
 	}
 }
 
-/* Has this been said before? A full table says yes to everything new: silence beats a flood. */
-static bool said_before(const struct call *c, uint8_t reason)
+/* A full table says yes to everything new: silence beats a flood. */
+bool said_before(const struct call *c, uint8_t reason)
 {
 	enum { SLOTS = 64 };
 	static _Atomic uint64_t said[SLOTS];

@@ -156,6 +156,7 @@ static bool is_launcher(const struct session *s, int dirfd, const char *path)
 static int check(int dirfd, const char *path)
 {
 	const struct session *s = here();
+	struct call c = {.name = path};
 	struct log_line l;
 	struct bytes_out *o;
 	int kind;
@@ -166,6 +167,9 @@ static int check(int dirfd, const char *path)
 	if (kind < 0 || kind == PROGRAM_WRAPPABLE || kind == PROGRAM_SCRIPT ||
 	    kind == PROGRAM_UNKNOWN || (kind == PROGRAM_STATIC && is_launcher(s, dirfd, path)))
 		return 0;
+	c.name_len = strlen(path);
+	if (!log_wants(LOG_WARN) || said_before(&c, REASON_COUNT))
+		return -EACCES;
 	o = say(&l, LOG_WARN);
 	bytes_put_text(o, "refused: start of ");
 	bytes_put_text(o, path);

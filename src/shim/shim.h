@@ -92,6 +92,9 @@ enum verdict decide_here(struct call *c, struct decision *d);
 /* Logs a refusal (once for each target and reason in a process) and returns -d->error. */
 int refuse(const struct call *c, const struct decision *d);
 
+/* Has this process said so before of this call and reason? Then a second line tells nothing. */
+bool said_before(const struct call *c, uint8_t reason);
+
 /* Can `len` bytes be read at `at`? Costs a system call only off the stack, and once a page. */
 bool readable(const void *at, size_t len);
 
