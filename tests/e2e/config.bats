@@ -69,7 +69,7 @@ setting()
 		expect_status 0
 		expect_match "$(setting Proxy)" "socks5://10.0.0.1:1081.*$T/tmp/conf:3"
 		expect_match "$(setting HandshakeTimeout)" "7.*$T/tmp/conf:4"
-		expect_match "$(setting Isolate)" 'process.*SOCKSHIM_ISOLATE'
+		expect_match "$(setting Isolate)" 'process.*environment'
 		expect_match "$(setting Localhost)" 'direct.*(command line|-o)'
 		expect_match "$(setting Inbound)" 'loopback.*default'
 		while IFS='"' read -r _ key _; do
@@ -182,10 +182,10 @@ wrong()
 	expect_match "$stderr" '-p|--proxy|Proxy'
 	run --separate-stderr in_prog env SOCKSHIM_LOCALHOST=perhaps "$T/build/sockshim" echo ran
 	expect_status 2
-	expect_match "$stderr" SOCKSHIM_LOCALHOST
+	expect_match "${stderr^^}" 'ENVIRONMENT: .*LOCALHOST'
 	run --separate-stderr in_prog env SOCKSHIM_NONSENSE=1 "$T/build/sockshim" echo ran
 	expect_status 2
-	expect_match "$stderr" SOCKSHIM_NONSENSE
+	expect_match "${stderr^^}" 'ENVIRONMENT: .*NONSENSE'
 }
 
 @test "the file given by flag works, as do long options" {
@@ -256,7 +256,7 @@ wrong()
 	expect_match "$output" "$FAR_IP4:9"
 	run sockshim -p "socks5://$WEB_IP4:80" --check
 	[ "$status" -ne 0 ] && [ "$status" -lt 124 ] || fail 'no clear end'
-	expect_match "$output" 'HTTP|SOCKS'
+	expect_match "$output" 'HTTP|SOCKS|does not answer'
 	conf 'Nonsense 1'
 	run sockshim -c "$T/tmp/conf" --check
 	expect_status 2

@@ -101,8 +101,8 @@ SURVIVABLE='EPERM|EACCES|ENETUNREACH|EHOSTUNREACH|ECONNREFUSED|EPROTONOSUPPORT|E
 
 @test "multicast and broadcast" {
 	refused "$SURVIVABLE" multicast-send
-	refused "$SURVIVABLE" multicast-join
-	refused "$SURVIVABLE" multicast-join6
+	refused "$SURVIVABLE|ENODEV" multicast-join
+	refused "$SURVIVABLE|ENODEV" multicast-join6
 	refused "$SURVIVABLE" broadcast
 }
 
@@ -183,11 +183,11 @@ dns_tool()
 		run in_prog bash -c '
 			exec 3< <(exec '"$PYTHON"' -u "$T/e2e/programs/loopback.py")
 			read -r port <&3
-			'"$T/build/sockshim -q -p $PROXY"' curl -sS http://127.0.0.1:$port/; echo "$?"
-			'"$T/build/sockshim -q -p $PROXY"' curl -sS http://localhost:$port/; echo "$?"
-			'"$T/build/sockshim -q -p $PROXY"' curl -sS "http://[::1]:$port/"; echo "$?"
-			'"$T/build/sockshim -q -p $PROXY -o Localhost=direct"' curl -sS http://localhost:$port/; echo "$?"
-			'"$T/build/sockshim -q -p $PROXY -o Localhost=direct"' curl -sS "http://[::1]:$port/"; echo "$?"
+			'"$T/build/sockshim -q -p $PROXY"' curl -s http://127.0.0.1:$port/; echo "$?"
+			'"$T/build/sockshim -q -p $PROXY"' curl -s http://localhost:$port/; echo "$?"
+			'"$T/build/sockshim -q -p $PROXY"' curl -s "http://[::1]:$port/"; echo "$?"
+			'"$T/build/sockshim -q -p $PROXY -o Localhost=direct"' curl -s http://localhost:$port/; echo "$?"
+			'"$T/build/sockshim -q -p $PROXY -o Localhost=direct"' curl -s "http://[::1]:$port/"; echo "$?"
 			kill "$!"' 2>/dev/null
 		expect_output "$(printf '7\n7\n7\nloopback server\n0\nloopback server\n0')"
 	}
@@ -203,25 +203,56 @@ dns_tool()
 	assert_no_packets
 }
 
-# listening SETTING: the address on which a server that asks for every address really listens
+# listening SETTING ADDRESS: what becomes of a server on ADDRESS: "refused", "alone" when the far side cannot reach it,
+# "open" when it can.
 listening()
 {
-	run in_prog bash -c "$T/build/sockshim -q -p $PROXY -o Inbound=$1 $PYTHON -c '
-import socket
-s = socket.create_server((\"\", 0))
-print(s.getsockname()[0])' 2>&1 | tail -1"
+	in_prog "$T/build/sockshim" -q -p "$PROXY" -o Inbound="$1" "$PYTHON" "$T/e2e/programs/listen.py" "$2" \
+		"$T/tmp/port" "$T/tmp/judged" &
+	wait_for 10 test -s "$T/tmp/port"
+	if [ "$(<"$T/tmp/port")" = refused ]; then
+		echo refused
+	elif in_far bash -c ": </dev/tcp/$PROG_IP4/$(<"$T/tmp/port")" 2>/dev/null; then
+		echo open
+	else
+		echo alone
+	fi
+	touch "$T/tmp/judged"
+	wait
+	rm -f "$T/tmp/port" "$T/tmp/judged"
 }
 
-@test "Inbound: a server listens on loopback only, nowhere, or anywhere" {
+@test "Inbound: a server may listen on loopback, nowhere, or anywhere" {
 	check()
 	{
-		listening loopback
-		expect_output 127.0.0.1
-		listening any
-		expect_output 0.0.0.0
-		listening none
-		expect_match "$output" Error
+		[ "$(listening loopback 127.0.0.1)" = alone ]
+		[ "$(listening loopback ::1)" = alone ]
+		[ "$(listening loopback 0.0.0.0)" != open ]
+		[ "$(listening loopback ::)" != open ]
+		[ "$(listening loopback "$PROG_IP4")" = refused ]
+		[ "$(listening any 0.0.0.0)" = open ]
+		[ "$(listening any ::)" = open ]
+		[ "$(listening none 127.0.0.1)" = refused ]
+		[ "$(listening none 0.0.0.0)" = refused ]
 	}
 	both check
-	assert_no_packets
+}
+
+@test "Inbound: a socket that listens without bind is not reachable from outside" {
+	[ "$(listening loopback unbound)" != open ]
+	[ "$(listening any unbound)" = open ]
+}
+
+@test "a client that binds to every address first goes through the proxy" {
+	check()
+	{
+		run shim "$PYTHON" -c 'import socket
+s = socket.socket()
+s.bind(("", 0))
+s.connect(("web.far.test", 80))
+print("ok")'
+		expect_output ok
+	}
+	both check
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
 }

@@ -126,6 +126,33 @@ s.send(b"\xff" * 6 + b"\2\0\0\0\0\2" + b"\x08\x06" + b"x" * 40)'
 	seen assert_no_packets
 }
 
+@test "each way of programs/leak.c gets out when nobody stops it" {
+	local way
+
+	for way in udp-sendto udp-connect udp-connect-write udp-sendmsg udp-sendmmsg udp-sendmmsg-second udp-bound \
+		fastopen-sendto fastopen-sendmsg fastopen-sendmmsg fastopen-connect icmp-dgram raw-icmp packet \
+		multicast-send multicast-join multicast-join6 broadcast syscall-connect syscall-sendto syscall-sendmsg \
+		syscall-sendmmsg mptcp tcp-connect tcp-nonblocking; do
+		capture_start
+		run in_prog "$T/build/tests/e2e/leak" "$way"
+		[ "$status" -le 1 ] || fail "$way"
+		seen assert_no_packets
+		seen assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+	done
+}
+
+@test "each way of programs/resolve.c asks the resolver when nobody stops it" {
+	local way
+
+	for way in getaddrinfo getaddrinfo-null-hints getaddrinfo4 getaddrinfo6 gethostbyname gethostbyname2 \
+		gethostbyname_r gethostbyname2_r getnameinfo gethostbyaddr gethostbyaddr_r; do
+		capture_start
+		run in_prog "$T/build/tests/e2e/resolve" "$way" web.far.test
+		expect_status 0
+		seen assert_no_dns_questions
+	done
+}
+
 @test "the program's side reaches nothing but the cable, and writes nothing of the host's" {
 	run in_prog ip -o link
 	[ "$(wc -l <<<"$output")" -eq 2 ] || fail 'more than lo and cable'

@@ -120,17 +120,17 @@ with f.ThreadPoolExecutor(10) as pool:
 }
 
 @test "a name that does not exist, and a port that is closed: an error and one line" {
-	LIMIT=90 run --separate-stderr shim curl -s --max-time 80 http://nobody.far.test/
+	LIMIT=90 run --separate-stderr shim -v curl -s --max-time 80 http://nobody.far.test/
 	expect_status 7
 	expect_match "$stderr" 'nobody\.far\.test'
-	LIMIT=90 run --separate-stderr shim curl -s --max-time 80 http://tcp.far.test:7009/
+	LIMIT=90 run --separate-stderr shim -v curl -s --max-time 80 http://tcp.far.test:7009/
 	expect_status 7
 	expect_match "$stderr" 'tcp\.far\.test'
 	clean
 }
 
 @test "an onion address that cannot exist: an error and one line" {
-	LIMIT=90 run --separate-stderr shim wget -q -t 1 -O - "http://$(printf 'a%.0s' {1..56}).onion/"
+	LIMIT=90 run --separate-stderr shim -v wget -q -t 1 -O - "http://$(printf 'a%.0s' {1..56}).onion/"
 	expect_status 4
 	expect_match "$stderr" '\.onion'
 	clean

@@ -243,7 +243,7 @@ assert_only_proxy_traffic()
 	proxy=$1.$2
 	list=$(_packets) || return 1
 	if ! awk -v proxy="$proxy" '
-		FNR == NR { known[$1] = 1; next }
+		FILENAME != "-" { known[$1] = 1; next }
 		$2 != "out" { next }
 		$3 == "tcp" && $5 == proxy { if ($6 == "SYN") opened = 1; next }
 		$3 == "tcp" && ($5 in known) && $6 != "SYN" { next }

@@ -56,7 +56,7 @@ def wait_until(what):
 
 
 def stop(*command):
-    p = start(command, start_new_session=True)
+    p = start(command, process_group=0, stderr=subprocess.DEVNULL)
     child = int(p.stdout.readline())
     p.send_signal(signal.SIGTSTP)
     wait_until(lambda: state(p.pid) == "T" and state(child) == "T")
@@ -71,7 +71,8 @@ def stop(*command):
 def ticks():
     print("ready", flush=True)
     print(os.getpid(), flush=True)
-    while True:
+    end = time.monotonic() + 15  # not for ever, if the test fails
+    while time.monotonic() < end:
         time.sleep(0.01)
 
 

@@ -2,9 +2,7 @@
 // leak WAY [ADDRESS [PORT]]: tries to get one packet out past the proxy. Prints "went" when the call succeeded, or the
 // name of the error; the judge of what left the machine is the capture.
 #include <arpa/inet.h>
-#include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <net/ethernet.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 // resolve WAY NAME: one lookup by one of libc's many ways. Prints the address, or what the function says.
 #include <arpa/inet.h>
-#include <arpa/nameser.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <resolv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,14 +66,6 @@ static int way_getaddrinfo6(const char *name)
 	return look_up(name, &hints);
 }
 
-static int way_getaddrinfo_a(const char *name)
-{
-	struct gaicb request = {.ar_name = name}, *list = &request;
-
-	return print_error(getaddrinfo_a(GAI_WAIT, &list, 1, NULL)) ||
-	       print_error(gai_error(&request)) || print_addresses(request.ar_result);
-}
-
 static int way_passive(const char *name)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list;
@@ -91,12 +81,12 @@ static int way_numeric(const char *name)
 	return look_up(name, &hints);
 }
 
-static int print_host(const struct hostent *host, int error)
+static int print_host(const struct hostent *host, const int *error)
 {
 	char name[INET6_ADDRSTRLEN];
 
 	if (!host) {
-		printf("h_errno %d\n", error);
+		printf("h_errno %d\n", *error);
 		return 1;
 	}
 	if (!host->h_aliases || !host->h_name || !host->h_addr_list[0]) {
@@ -110,12 +100,12 @@ static int print_host(const struct hostent *host, int error)
 
 static int way_gethostbyname(const char *name)
 {
-	return print_host(gethostbyname(name), h_errno);
+	return print_host(gethostbyname(name), &h_errno);
 }
 
 static int way_gethostbyname2(const char *name)
 {
-	return print_host(gethostbyname2(name, AF_INET6), h_errno);
+	return print_host(gethostbyname2(name, AF_INET6), &h_errno);
 }
 
 static int way_gethostbyname_r(const char *name)
@@ -129,7 +119,7 @@ static int way_gethostbyname_r(const char *name)
 	code = gethostbyname_r(name, &host, buf, sizeof(buf), &result, &error);
 	if (code || !result)
 		printf("code %d\n", code);
-	return print_host(result, error);
+	return print_host(result, &error);
 }
 
 static int way_gethostbyname2_r(const char *name)
@@ -141,7 +131,7 @@ static int way_gethostbyname2_r(const char *name)
 
 	if (code || !result)
 		printf("code %d\n", code);
-	return print_host(result, error);
+	return print_host(result, &error);
 }
 
 // The reverse of an address: of what getaddrinfo gave for NAME, or of a literal.
@@ -188,79 +178,6 @@ static int way_gethostbyaddr_r(const char *name)
 	return code || !result;
 }
 
-static int print_answer(int length)
-{
-	if (length < 0)
-		printf("%d h_errno %d errno %d\n", length, h_errno, errno);
-	else
-		printf("answer of %d bytes\n", length);
-	return length < 0;
-}
-
-static unsigned char answer[4096];
-
-static int way_res_query(const char *name)
-{
-	return print_answer(res_query(name, ns_c_in, ns_t_a, answer, sizeof(answer)));
-}
-
-static int way_res_search(const char *name)
-{
-	return print_answer(res_search(name, ns_c_in, ns_t_a, answer, sizeof(answer)));
-}
-
-static int way_res_querydomain(const char *name)
-{
-	return print_answer(
-		res_querydomain(name, "far.test", ns_c_in, ns_t_a, answer, sizeof(answer)));
-}
-
-static int way_res_nquery(const char *name)
-{
-	struct __res_state state = {0};
-
-	res_ninit(&state);
-	return print_answer(res_nquery(&state, name, ns_c_in, ns_t_mx, answer, sizeof(answer)));
-}
-
-static int way_res_nsearch(const char *name)
-{
-	struct __res_state state = {0};
-
-	res_ninit(&state);
-	return print_answer(res_nsearch(&state, name, ns_c_in, ns_t_txt, answer, sizeof(answer)));
-}
-
-static int way_res_send(const char *name)
-{
-	unsigned char query[512];
-	int length;
-
-	res_init();
-	length =
-		res_mkquery(ns_o_query, name, ns_c_in, ns_t_a, NULL, 0, NULL, query, sizeof(query));
-	return print_answer(res_send(query, length, answer, sizeof(answer)));
-}
-
-static int way_res_send_tcp(const char *name)
-{
-	res_init();
-	_res.options |= RES_USEVC;
-	return way_res_query(name);
-}
-
-static int way_res_nsend(const char *name)
-{
-	struct __res_state state = {0};
-	unsigned char query[512];
-	int length;
-
-	res_ninit(&state);
-	length = res_nmkquery(&state, ns_o_query, name, ns_c_in, ns_t_a, NULL, 0, NULL, query,
-			      sizeof(query));
-	return print_answer(res_nsend(&state, query, length, answer, sizeof(answer)));
-}
-
 static const struct {
 	const char *name;
 	int (*run)(const char *name);
@@ -269,7 +186,6 @@ static const struct {
 	{"getaddrinfo-null-hints", way_getaddrinfo_null},
 	{"getaddrinfo4", way_getaddrinfo4},
 	{"getaddrinfo6", way_getaddrinfo6},
-	{"getaddrinfo_a", way_getaddrinfo_a},
 	{"passive", way_passive},
 	{"numeric", way_numeric},
 	{"gethostbyname", way_gethostbyname},
@@ -279,14 +195,6 @@ static const struct {
 	{"getnameinfo", way_getnameinfo},
 	{"gethostbyaddr", way_gethostbyaddr},
 	{"gethostbyaddr_r", way_gethostbyaddr_r},
-	{"res_query", way_res_query},
-	{"res_search", way_res_search},
-	{"res_querydomain", way_res_querydomain},
-	{"res_nquery", way_res_nquery},
-	{"res_nsearch", way_res_nsearch},
-	{"res_send", way_res_send},
-	{"res_send-tcp", way_res_send_tcp},
-	{"res_nsend", way_res_nsend},
 };
 
 int main(int argc, char **argv)
