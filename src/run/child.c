@@ -20,11 +20,16 @@
  *   when it is continued, it continues the child, unless that was continued along with it.
  * - When the child ends, the launcher ends likewise.
  *
+ * - A shell with job control is not the leader of the group it is started in, as it would be alone; it
+ *   makes one and takes the terminal. If it is suspended and continued, whoever continues it gives
+ *   the terminal to our group, and the launcher hands it on.
+ *
  * The launcher holds the session's memory (session.h), and the guard's supervisor will be here.
  * Mustn't: read or write the terminal, change its own process group, keep a descriptor that the child
  * could inherit. If the launcher is killed the child goes on.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -45,7 +50,7 @@ typedef uint64_t mask_t;
 struct child {
 	const struct command *cmd;
 	pid_t pid;
-	bool stopped;
+	int stopped; /* by this signal; 0: it runs */
 };
 
 /* What the child takes back before it executes the command; vfork(2) shares it with the launcher. */
@@ -123,30 +128,32 @@ static void stop_by(int sig)
 {
 	if (sig != SIGSTOP)
 		signal(sig, SIG_DFL);
+	kill(getpid(), sig); /* one signal, even if the terminal's own is waiting here */
 	set_mask(~MASK(sig), NULL);
-	kill(getpid(), sig);
 	set_mask(~(mask_t)0, NULL);
 }
 
-/* Takes in what has become of the child; ends with it. */
-static void look(struct child *c)
+/* Is `group` the terminal's foreground group? If so and `next` is not 0, that becomes it. */
+static bool foreground(pid_t group, pid_t next)
 {
-	int status;
-	pid_t pid;
+	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	bool is = fd >= 0 && tcgetpgrp(fd) == group;
 
-	while ((pid = waitpid(c->pid, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
-		if (WIFEXITED(status) || WIFSIGNALED(status))
-			session_end(c->cmd->session, c->cmd->session_name);
-		if (WIFEXITED(status))
-			_exit(WEXITSTATUS(status));
-		if (WIFSIGNALED(status))
-			end_by(WTERMSIG(status));
-		c->stopped = WIFSTOPPED(status);
-		if (c->stopped)
-			stop_by(WSTOPSIG(status));
-	}
-	if (pid < 0 && errno == ECHILD)
-		die(EXIT_CANNOT, "the command's exit status is lost");
+	if (is && next)
+		tcsetpgrp(fd, next);
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
+static void stop_with(const struct child *c, int sig)
+{
+	pid_t own = getpgrp(), group = getpgid(c->pid);
+	bool had_terminal = group != own && foreground(group, 0);
+
+	stop_by(sig);
+	if (had_terminal)
+		foreground(own, group);
 }
 
 static int take_signal(mask_t of, siginfo_t *si, const struct timespec *limit)
@@ -154,19 +161,58 @@ static int take_signal(mask_t of, siginfo_t *si, const struct timespec *limit)
 	return (int)SYS4(SYS_rt_sigtimedwait, &of, si, limit, sizeof(of));
 }
 
-/* The child of a group that was continued is running, or is about to. */
-static void continue_child(struct child *c)
+/* Takes in what has become of the child, and ends with it. False if there is nothing new. */
+static bool take_status(struct child *c)
+{
+	int status;
+	pid_t pid = waitpid(c->pid, &status, WNOHANG | WUNTRACED | WCONTINUED);
+
+	if (pid < 0 && errno == ECHILD)
+		die(EXIT_CANNOT, "the command's exit status is lost");
+	if (pid <= 0)
+		return false;
+	if (WIFEXITED(status))
+		_exit(WEXITSTATUS(status));
+	if (WIFSIGNALED(status))
+		end_by(WTERMSIG(status));
+	c->stopped = WIFSTOPPED(status) ? WSTOPSIG(status) : 0;
+	return true;
+}
+
+/*
+ * Continues the child, unless it has been continued with its group, or is about to be. What has
+ * become of it since (it may have stopped again) is taken in then, and true returned.
+ */
+static bool wake(struct child *c)
 {
 	const struct timespec grace = {.tv_nsec = CONTINUE_GRACE * 1000000L};
 	siginfo_t si;
 
-	look(c);
-	if (c->stopped && getpgid(c->pid) == getpgrp()) {
+	if (getpgid(c->pid) == getpgrp()) {
+		if (take_status(c))
+			return true;
 		take_signal(MASK(SIGCHLD), &si, &grace);
-		look(c);
+		if (take_status(c))
+			return true;
 	}
-	if (c->stopped)
-		kill(c->pid, SIGCONT);
+	kill(c->pid, SIGCONT);
+	return false;
+}
+
+/* Stops as the child has stopped; what continued us is for the child, too. */
+static bool follow(struct child *c)
+{
+	const struct timespec now = {0};
+	siginfo_t si;
+
+	stop_with(c, c->stopped);
+	return take_signal(MASK(SIGCONT), &si, &now) > 0 ? wake(c) : take_status(c);
+}
+
+static void settle(struct child *c, bool news)
+{
+	while (news)
+		news = c->stopped ? follow(c) : take_status(c);
 }
 
 static bool from_kernel(const struct child *c, int sig)
@@ -196,9 +242,9 @@ static void pass_on(const struct child *c, siginfo_t *si)
 static void handle(struct child *c, siginfo_t *si)
 {
 	if (si->si_signo == SIGCHLD)
-		look(c);
+		settle(c, take_status(c));
 	else if (si->si_signo == SIGCONT && c->stopped)
-		continue_child(c);
+		settle(c, wake(c));
 	else if (is_for_child(c, si))
 		pass_on(c, si);
 }
