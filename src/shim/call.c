@@ -60,8 +60,8 @@ bool call_address(struct call *c, enum call_kind kind, int fd, const struct sock
 		return false; /* EINVAL */
 	c->has_to = addr_from_sockaddr(&c->to, &copy, len) == 0;
 	c->domain = copy.ss_family;
-	c->protocol = -1;
-	sys_getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &c->protocol, sizeof(c->protocol));
+	if (sys_getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &c->protocol, sizeof(c->protocol)) < 0)
+		return false; /* EBADF, ENOTSOCK */
 	/* Type and protocol go together but for raw sockets, and those are never a stream. */
 	c->type = c->protocol == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM;
 	return true;
