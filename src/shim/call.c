@@ -19,13 +19,13 @@ long libc_result(long result)
 bool readable(const void *at, size_t len)
 {
 	enum { KNOWN = 8, PAGE = 4096, NEAR = 4 * PAGE };
-	static __thread uintptr_t known[KNOWN]; /* pages that could be read */
+	static __thread uintptr_t known[KNOWN]; /* pages that could be read; 0: none */
 	uintptr_t here_now = (uintptr_t)__builtin_frame_address(0), p = (uintptr_t)at;
 	uintptr_t page = p / PAGE, *slot = &known[page % KNOWN];
 
 	if (p > here_now && p < here_now + NEAR)
 		return true;
-	if (*slot == page && (p + len - 1) / PAGE == page)
+	if (page && *slot == page && (p + len - 1) / PAGE == page)
 		return true;
 	if (!sys_readable(at, len))
 		return false;
