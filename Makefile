@@ -103,7 +103,7 @@ $(E2E): $(B)/tests/e2e/%: tests/e2e/programs/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(if $(filter static_%,$*),-static) \
 		$(if $(filter i386_%,$*),-m32) -o $@ $< -pthread -ldl
-$(B)/bench/%: tests/bench/%.c $(B)/flags
+$(B)/bench/%: tests/bench/%.c $(wildcard tests/bench/*.h) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -o $@ $< -pthread -ldl
 $(FUZZ): $(B)/tests/fuzz/%: tests/fuzz/%.c $(call sources,core) $(wildcard include/*) $(B)/flags
