@@ -18,8 +18,10 @@
  *   that catches it may see it twice. Losing one would be worse.
  * - When the child stops, the launcher stops itself by the same signal, for its own parent to see;
  *   when it is continued, it continues the child, unless that was continued along with it.
- * - When the child ends, the launcher ends likewise.
- *
+ * - When the child ends, the launcher ends likewise. The session ends only if nothing else lives below
+ *   the launcher, which takes in orphans to know that (PR_SET_CHILD_SUBREAPER): that nobody has the
+ *   session mapped does not say so, since a process between execve(2) and its constructors has not
+ *   mapped it yet (of `sh -c 'program &'` every third found its session removed).
  * - A shell with job control is not the leader of the group it is started in, as it would be alone; it
  *   makes one and takes the terminal. If it is suspended and continued, whoever continues it gives
  *   the terminal to our group, and the launcher hands it on.
@@ -77,6 +79,7 @@ static void prepare(struct inherited *in)
 	if (in->child_ignored)
 		signal(SIGCHLD, SIG_DFL);
 	prctl(PR_GET_PDEATHSIG, &in->parent_death);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
 /* In the child, on the launcher's memory: only system calls. */
@@ -105,9 +108,11 @@ static pid_t start(const struct command *cmd)
 		execute(cmd, &in);
 	if (pid < 0)
 		die(EXIT_CANNOT, "no process for %s: %s", cmd->path, strerror(errno));
-	if (in.error)
+	if (in.error) {
+		session_end(cmd->session, cmd->session_name);
 		die(in.error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT, "%s: %s", cmd->path,
 		    strerror(in.error));
+	}
 	return pid;
 }
 
@@ -161,20 +166,41 @@ static int take_signal(mask_t of, siginfo_t *si, const struct timespec *limit)
 	return (int)SYS4(SYS_rt_sigtimedwait, &of, si, limit, sizeof(of));
 }
 
+/* Does anything live that the command has left behind? */
+static bool others_live(void)
+{
+	pid_t pid;
+
+	do
+		pid = waitpid(-1, NULL, WNOHANG);
+	while (pid > 0);
+	return pid == 0;
+}
+
+static void __attribute__((noreturn)) end_as(const struct command *cmd, int status)
+{
+	if (!others_live())
+		session_end(cmd->session, cmd->session_name);
+	if (WIFSIGNALED(status))
+		end_by(WTERMSIG(status));
+	_exit(WEXITSTATUS(status));
+}
+
 /* Takes in what has become of the child, and ends with it. False if there is nothing new. */
 static bool take_status(struct child *c)
 {
 	int status;
-	pid_t pid = waitpid(c->pid, &status, WNOHANG | WUNTRACED | WCONTINUED);
+	pid_t pid;
 
+	do
+		pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
+	while (pid > 0 && pid != c->pid); /* an orphan's */
 	if (pid < 0 && errno == ECHILD)
 		die(EXIT_CANNOT, "the command's exit status is lost");
 	if (pid <= 0)
 		return false;
-	if (WIFEXITED(status))
-		_exit(WEXITSTATUS(status));
-	if (WIFSIGNALED(status))
-		end_by(WTERMSIG(status));
+	if (WIFEXITED(status) || WIFSIGNALED(status))
+		end_as(c->cmd, status);
 	c->stopped = WIFSTOPPED(status) ? WSTOPSIG(status) : 0;
 	return true;
 }
