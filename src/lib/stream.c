@@ -278,7 +278,8 @@ static int receive_some(struct stream *st, const struct socks_request *rq, int f
 }
 
 /* Steps until there is something to wait for (POLLIN, POLLOUT), an end (0) or a failure (-errno). */
-static int handshake(struct stream *st, const struct session *s, int fd, struct socks_answer *answer)
+static int handshake(struct stream *st, const struct session *s, int fd,
+		     struct socks_answer *answer)
 {
 	struct socks_request rq;
 	struct stream_text t;

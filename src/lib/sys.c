@@ -124,13 +124,15 @@ long sys_slurp(const char *path, char *buf, size_t size)
  */
 static int readable_8(uintptr_t at)
 {
-	return SYS4(SYS_rt_sigprocmask, ~0L, at, 0, 8) != -EFAULT;
+	/* NULL would mean no set at all. */
+	return at && SYS4(SYS_rt_sigprocmask, ~0L, at, 0, 8) != -EFAULT;
 }
 
 int sys_readable(const void *at, size_t len)
 {
 	const uintptr_t page = 4096;
-	uintptr_t first = (uintptr_t)at & ~(uintptr_t)7, last = ((uintptr_t)at + len - 1) & ~(uintptr_t)7;
+	uintptr_t first = (uintptr_t)at & ~(uintptr_t)7,
+		  last = ((uintptr_t)at + len - 1) & ~(uintptr_t)7;
 
 	if (!len)
 		return 1;

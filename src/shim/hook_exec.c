@@ -235,18 +235,18 @@ WRAP int execvp(const char *file, char *const argv[])
 }
 
 /* The arguments of execl and relatives as an array on the stack; `ap` stands behind the NULL. */
-#define ARGUMENTS(argv, first, ap)                                    \
-	do {                                                          \
-		size_t n_ = 1;                                        \
-		va_start(ap, first);                                  \
-		while (va_arg(ap, char *))                            \
-			n_++;                                         \
-		va_end(ap);                                           \
-		(argv) = alloca((n_ + 1) * sizeof(char *));           \
-		(argv)[0] = (char *)(uintptr_t)(first);               \
-		va_start(ap, first);                                  \
-		for (size_t i_ = 1; i_ <= n_; i_++)                   \
-			(argv)[i_] = va_arg(ap, char *);              \
+#define ARGUMENTS(argv, first, ap)                                                                 \
+	do {                                                                                       \
+		size_t n_ = 1;                                                                     \
+		va_start(ap, first);                                                               \
+		while (va_arg(ap, char *))                                                         \
+			n_++;                                                                      \
+		va_end(ap);                                                                        \
+		(argv) = alloca((n_ + 1) * sizeof(char *));                                        \
+		(argv)[0] = (char *)(uintptr_t)(first);                                            \
+		va_start(ap, first);                                                               \
+		for (size_t i_ = 1; i_ <= n_; i_++)                                                \
+			(argv)[i_] = va_arg(ap, char *);                                           \
 	} while (0)
 
 WRAP int execl(const char *path, const char *arg, ...)

@@ -83,7 +83,8 @@ static int by_address(const void *address, socklen_t len, int family, struct hos
 		return errno = family == AF_INET || family == AF_INET6 ? EINVAL : EAFNOSUPPORT;
 	eai = lookup_address(&a, name);
 	if (eai == LOOKUP_DIRECT)
-		return real.gethostbyaddr_r(address, len, family, host, buffer, size, result, error);
+		return real.gethostbyaddr_r(address, len, family, host, buffer, size, result,
+					    error);
 	*error = host_error(eai);
 	if (eai)
 		return *error == TRY_AGAIN ? EAGAIN : 0;
@@ -154,6 +155,7 @@ WRAP struct hostent *gethostbyaddr(const void *address, socklen_t len, int famil
 	struct hostent *result;
 	int error;
 
-	by_address(address, len, family, &own_host, own_buffer, sizeof(own_buffer), &result, &error);
+	by_address(address, len, family, &own_host, own_buffer, sizeof(own_buffer), &result,
+		   &error);
 	return keep(result, error);
 }

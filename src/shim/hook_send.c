@@ -18,9 +18,9 @@ struct mmsghdr {
 #endif
 
 enum way {
-	WAY_PASS,	   /* as it stands */
-	WAY_WITHOUT,	   /* connected by now: without address and MSG_FASTOPEN */
-	WAY_REFUSED = -1,  /* errno is set */
+	WAY_PASS,	  /* as it stands */
+	WAY_WITHOUT,	  /* connected by now: without address and MSG_FASTOPEN */
+	WAY_REFUSED = -1, /* errno is set */
 };
 
 /* errno stays as it was unless the answer is WAY_REFUSED. */
@@ -95,14 +95,17 @@ static int send_first_alone(int fd, struct mmsghdr *msgs, int flags)
 	return sent;
 }
 
-/* Sends what comes before the first refused message, as the kernel does with the first bad one. */
+/*
+ * Sends what comes before the first refused message, as the kernel does with the first bad one. What
+ * cannot be read is left to the kernel, which says EFAULT there.
+ */
 WRAP int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags)
 {
 	unsigned int good = 0;
 	int before = errno;
 	enum way way;
 
-	for (; good < count && good < 1024 && readable(&msgs[good], sizeof(msgs[good])); good++) {
+	for (; good < count && readable(&msgs[good], sizeof(msgs[good])); good++) {
 		const struct msghdr *m = &msgs[good].msg_hdr;
 
 		if (!m->msg_name)
@@ -115,8 +118,8 @@ WRAP int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags)
 			return -1;
 		if (way == WAY_REFUSED) {
 			errno = before;
-			break;
+			return real.sendmmsg(fd, msgs, good, flags);
 		}
 	}
-	return real.sendmmsg(fd, msgs, good, flags);
+	return real.sendmmsg(fd, msgs, count, flags);
 }

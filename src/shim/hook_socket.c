@@ -178,8 +178,7 @@ WRAP int setsockopt(int fd, int level, int option, const void *value, socklen_t 
 	struct call c = {.kind = CALL_OPTION, .domain = AF_INET, .level = level, .option = option};
 	struct decision d;
 
-	if ((level == IPPROTO_IP || level == IPPROTO_IPV6) &&
-	    decide_here(&c, &d) == VERDICT_REFUSE)
+	if ((level == IPPROTO_IP || level == IPPROTO_IPV6) && decide_here(&c, &d) == VERDICT_REFUSE)
 		return (int)libc_result(-refuse(&c, &d));
 	return real.setsockopt(fd, level, option, value, len);
 }

@@ -151,11 +151,11 @@ static int answer(const struct session *s, const struct decision *d, const struc
 }
 
 /* /etc/hosts is not read again for a name that has its virtual address already. */
-static bool is_local(const struct session *s, const struct call *c, int family,
-		     struct hosts *found, int *err)
+static bool is_local(const struct session *s, const struct call *c, int family, struct hosts *found,
+		     int *err)
 {
-	struct hosts_question q = {.name = c->name, .name_len = c->name_len, .family = family,
-				   .found = found};
+	struct hosts_question q = {
+		.name = c->name, .name_len = c->name_len, .family = family, .found = found};
 
 	*err = 0;
 	if (names_find(session_names(s), c->name, c->name_len) >= 0)
