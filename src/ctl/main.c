@@ -13,6 +13,9 @@ static const struct {
 	ctl_command *run;
 	const char *help;
 } commands[] = {
+	{"resolve", resolve_main, "names to addresses and back, as the proxy sees them"},
+	{"names", names_main, "the virtual addresses of a session"},
+	{"check", check_main, "does wrapping work here, what is the proxy, does anything leak"},
 	{"proxy", proxy_main, "a SOCKS4, 4a and 5 server, for demonstrations and tests"},
 };
 

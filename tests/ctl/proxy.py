@@ -40,16 +40,6 @@ def help_and_version():
 
 
 @test
-def manual_is_complete():
-    """the manual has every option of --help, and no other"""
-    manual = os.path.join(os.path.dirname(__file__), "../../man/sockshimctl.1")
-    with open(manual, encoding="ascii") as f:
-        written = set(re.findall(r"^\.It (?:Fl \w , )?Fl Fl ([\w-]+)", f.read(), re.M))
-    known = set(re.findall(r"^  (?:-\w, )?--([\w-]+)", command("proxy", "--help")[1], re.M))
-    equal(written, known - {"help"}, "options")
-
-
-@test
 def bad_options():
     """what it does not understand gets one line and exit status 2"""
     for args in (
