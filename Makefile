@@ -52,6 +52,7 @@ UNIT  := $(call built,tests/unit,tests/unit,test_)
 FUZZ  := $(call built,tests/fuzz,tests/fuzz,fuzz_)
 E2E   := $(call built,tests/e2e/programs,tests/e2e)
 BENCH := $(call built,tests/bench,bench)
+CALLS := $(addprefix $(B)/tests/calls/,calls linked.so fortified.so large.so deepbind.so)
 HEADERS := $(notdir $(wildcard include/sockshim/*.h))
 MANUALS := $(notdir $(wildcard man/*.[1-8]))
 CONF     = $(SYSCONFDIR)/sockshim/sockshim.conf
@@ -103,6 +104,17 @@ $(E2E): $(B)/tests/e2e/%: tests/e2e/programs/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(if $(filter static_%,$*),-static) \
 		$(if $(filter i386_%,$*),-m32) -o $@ $< -pthread -ldl
+# The fragments: in a program, in a library it is linked with, and in three that it opens.
+fragments = $(filter-out tests/calls/$(1).c,$(wildcard tests/calls/*.c))
+CALLS_CC  = @mkdir -p $(@D); $(CC) -std=gnu11 -D_GNU_SOURCE -Iinclude -O2 -g -fvisibility=hidden $(WARN)
+CALLS_ON  = tests/calls/fragment.h include/calls.def $(B)/flags
+$(B)/tests/calls/calls: $(call fragments,library) $(B)/tests/calls/linked.so $(CALLS_ON)
+	$(CALLS_CC) -o $@ $(filter %.c %.so,$^) -Wl,-rpath,'$$ORIGIN' -pthread -ldl
+$(B)/tests/calls/%.so: $(call fragments,calls) $(CALLS_ON)
+	$(CALLS_CC) -shared -fPIC -o $@ $(filter %.c,$^)
+$(B)/tests/calls/linked.so: CALLS_CC += -DLINKED -Wl,-soname,linked.so
+$(B)/tests/calls/fortified.so: CALLS_CC += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+$(B)/tests/calls/large.so: CALLS_CC += -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 $(B)/bench/%: tests/bench/%.c $(wildcard tests/bench/*.h) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -o $@ $< -pthread -ldl
@@ -112,7 +124,7 @@ $(FUZZ): $(B)/tests/fuzz/%: tests/fuzz/%.c $(call sources,core) $(wildcard inclu
 		-fno-sanitize-recover=all -o $@ $(filter %.c,$^)
 
 unit: $(UNIT)
-test-programs: $(UNIT) $(E2E) $(FUZZ)
+test-programs: $(UNIT) $(E2E) $(FUZZ) $(CALLS)
 
 deps: ## install what build and tests need, with apt-get
 	@.ci/deps
@@ -125,7 +137,7 @@ demo: ## watch a program reach a name that exists only at the proxy
 check: deps ## every test, and one line at the end: N passed, N failed
 	$(SUB) -s all test-programs
 	$(SUB) -s B=$(B)/asan SAN=address,undefined unit
-	@B=$(B) FUZZ_SECONDS=$(CHECK_FUZZ) tests/check $(LINT) unit unit-asan unit-valgrind fuzz install ctl e2e
+	@B=$(B) FUZZ_SECONDS=$(CHECK_FUZZ) tests/check $(LINT) unit unit-asan unit-valgrind fuzz install ctl calls e2e
 
 check-fast: ## unit tests and lint
 	$(SUB) -s all unit

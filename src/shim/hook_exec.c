@@ -140,8 +140,30 @@ static char **keep(char *const *env, char *space)
 	return out;
 }
 
+/* A pointer that cannot be followed is for the kernel to find. */
+static bool can_read(char *const *env)
+{
+	for (; env; env++) {
+		if (!readable(env, sizeof(*env)))
+			return false;
+		if (!*env)
+			break;
+		if (!readable(*env, 1))
+			return false;
+	}
+	return true;
+}
+
+/* Is `env` to be handed on as it is? Also before our constructor has run. */
+static bool stays(char *const *env)
+{
+	if (!needed_len)
+		exec_start(here());
+	return !needed_len || !can_read(env) || is_kept(env);
+}
+
 /* An environment with the session in it: the given one, or one on the caller's stack. */
-#define KEEP(env) (!needed_len || is_kept(env) ? (char **)(env) : keep(env, alloca(room(env))))
+#define KEEP(env) (stays(env) ? (char **)(env) : keep(env, alloca(room(env))))
 
 /* sockshim itself is static: inside a session it starts another one. */
 static bool is_launcher(const struct session *s, int dirfd, const char *path)
@@ -291,7 +313,7 @@ WRAP int execveat(int dirfd, const char *path, char *const argv[], char *const e
 	char by_fd[32] = "/proc/self/fd/";
 	struct bytes_out o;
 
-	if (path && *path) {
+	if (!readable(path, 1) || *path) {
 		if (check(dirfd, path) < 0)
 			return (int)libc_result(-EACCES);
 		return real.execveat(dirfd, path, argv, KEEP(envp), flags);

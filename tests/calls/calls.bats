@@ -1,0 +1,78 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Every hooked symbol in every frame: the fragments of this folder, in the world of ../e2e/lib.
+
+BATS_TEST_DIRNAME=$(cd "$BATS_TEST_DIRNAME/../e2e" && pwd)
+load lib/common
+
+setup_file()
+{
+	net_up
+	proxy_up embedded
+}
+
+setup()
+{
+	proxy_use embedded
+	capture_start
+}
+
+teardown_file()
+{
+	net_down
+}
+
+# Each symbol in a session of its own.
+run_fragments()
+{
+	# shellcheck disable=SC2016 # for the inner shell
+	LIMIT=60 run in_prog "--$3" bash -c 'for s in $1; do
+		out=$(timeout 10 "$BUILD/sockshim" -q -p "$2" "$BUILD/tests/calls/calls" "$3" "$s" 2>&1) ||
+			echo "$s: ends with $?: $out"
+	done' - "$1" "$PROXY" "$2"
+	[ "$status:$output" = 0: ] || fail "fragments in $2 as $3"
+}
+
+# in_frame FRAME: the fragments of all symbols; nothing but SOCKS leaves. May stand before ||.
+in_frame()
+{
+	local symbols
+
+	symbols=$("$REPO/tests/lint/symbols") && [ -n "$symbols" ] &&
+		run_fragments "$symbols" "$1" root &&
+		run_fragments "$symbols" "$1" user &&
+		assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT" &&
+		assert_no_dns_questions
+}
+
+@test "calls of main" {
+	in_frame main
+}
+
+@test "calls of the constructor of a linked library" {
+	in_frame constructor
+}
+
+@test "calls of a vfork child" {
+	in_frame vfork
+}
+
+@test "calls of a signal handler" {
+	in_frame handler
+}
+
+@test "calls of a second thread" {
+	in_frame thread
+}
+
+@test "calls of code compiled with _FORTIFY_SOURCE=3" {
+	in_frame fortified
+}
+
+@test "calls of code compiled with _FILE_OFFSET_BITS=64" {
+	in_frame large
+}
+
+@test "calls of a library opened with RTLD_DEEPBIND" {
+	in_frame deepbind || skip 'RTLD_DEEPBIND passes the library by: a door for the guard to shut'
+}
