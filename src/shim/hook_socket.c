@@ -20,6 +20,15 @@ WRAP int socket(int domain, int type, int protocol)
 	return real.socket(domain, type, protocol);
 }
 
+/* An IPv6 address on an IPv4 socket: the kernel's refusal comes before ours. */
+static bool wrong_family(int fd, const struct call *c)
+{
+	int domain = c->domain;
+
+	sys_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, sizeof(domain));
+	return domain == AF_INET && c->domain == AF_INET6;
+}
+
 int socket_connect(int fd, const struct sockaddr *to, socklen_t len)
 {
 	struct call c;
@@ -36,7 +45,7 @@ int socket_connect(int fd, const struct sockaddr *to, socklen_t len)
 	case VERDICT_PASS:
 		return real.connect(fd, to, len) < 0 ? -errno : 0;
 	default:
-		return -refuse(&c, &d);
+		return wrong_family(fd, &c) ? -EAFNOSUPPORT : -refuse(&c, &d);
 	}
 }
 

@@ -54,6 +54,8 @@ static int connects(int (*call)(int, const struct sockaddr *, socklen_t))
 	FAILS(call(NO_FD, SA(to)), EBADF);
 	FAILS(call(-1, SA(to)), EBADF);
 	FAILS(call(open("/dev/null", O_RDONLY | O_CLOEXEC), SA(to)), ENOTSOCK);
+	FAILS(call(fd, SA(far6)), EAFNOSUPPORT);
+	FAILS(call(udp(), SA(far6)), EAFNOSUPPORT);
 	FAILS(call(socket(AF_UNIX, SOCK_STREAM, 0), SA(path)), ENOENT);
 	KEEPS(call(fd, SA(to)) == 0);
 	FAILS(call(fd, SA(to)), EISCONN);
