@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 
 #include "bytes.h"
 #include "sys.h"
@@ -19,6 +20,9 @@
 #endif
 
 #define PAGE 4096u
+#define MODE_NEW 0600
+#define MODE_MARKED 0700
+#define SWEEP_SECONDS 10
 
 /* Changes with every layout: a program must not read what another version wrote. */
 static const uint8_t session_magic[16] = "sockshim ses 1\n";
@@ -129,7 +133,7 @@ static int shm_file(const char *id, char name[static SESSION_NAME])
 	bytes_put_text(&o, "-");
 	bytes_put_text(&o, id);
 	bytes_put_end(&o);
-	return above_stdio(sys_open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+	return above_stdio(sys_open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, MODE_NEW));
 }
 
 static int memory_file(char name[static SESSION_NAME])
@@ -145,17 +149,16 @@ static int memory_file(char name[static SESSION_NAME])
 	return fd;
 }
 
-/* Did a process that is gone make this file, and has nobody mapped it? Then a lease can be had. */
-static bool is_unused(const char *path)
+/* Has nobody else opened or mapped it? Then a lease can be had. */
+static bool is_alone(int fd)
 {
-	int fd = sys_open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
-	bool unused;
+	return SYS3(SYS_fcntl, fd, F_SETLEASE, F_WRLCK) == 0 &&
+	       SYS3(SYS_fcntl, fd, F_SETLEASE, F_UNLCK) == 0;
+}
 
-	if (fd < 0)
-		return false;
-	unused = SYS3(SYS_fcntl, fd, F_SETLEASE, F_WRLCK) == 0;
-	sys_close(fd);
-	return unused;
+static int open_file(const char *path)
+{
+	return sys_open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
 }
 
 static bool is_orphan(const char *name, const char *own, size_t own_len)
@@ -177,17 +180,43 @@ struct directory_entry { /* getdents64(2) */
 	char name[];
 };
 
+/*
+ * That nobody has an orphan mapped does not say that nobody will: a process between execve(2) and its
+ * constructors has not come to it yet. So the first visit only marks it (by its mode), and a later
+ * one removes it if it has stayed alone, SWEEP_SECONDS after the mark.
+ */
+static bool is_abandoned(int fd)
+{
+	struct timespec now;
+	struct stat st;
+
+	if (!is_alone(fd) || SYS2(SYS_fstat, fd, &st) < 0)
+		return false;
+	if ((st.st_mode & 0777) != MODE_MARKED) {
+		SYS2(SYS_fchmod, fd, MODE_MARKED);
+		SYS4(SYS_utimensat, fd, 0, 0, 0); /* now */
+		return false;
+	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec - st.st_mtime >= SWEEP_SECONDS;
+}
+
 static void sweep_one(const char *name)
 {
 	char path[SESSION_NAME];
 	struct bytes_out o = bytes_out_init(path, sizeof(path));
+	int fd;
 
 	bytes_put_text(&o, shm);
 	bytes_put_text(&o, "/");
 	bytes_put_text(&o, name);
 	bytes_put_end(&o);
-	if (!o.overflow && is_unused(path))
+	fd = o.overflow ? -ENAMETOOLONG : open_file(path);
+	if (fd < 0)
+		return;
+	if (is_abandoned(fd))
 		SYS3(SYS_unlinkat, AT_FDCWD, path, 0);
+	sys_close(fd);
 }
 
 /* One look at up to 8 KiB of names: what is not seen now will be another time. */
@@ -337,14 +366,19 @@ void session_end(struct session *s, const char *name)
 {
 	char path[SESSION_NAME];
 	size_t len = strcspn(name, "#");
+	int fd;
 
 	session_close(s);
 	if (len >= sizeof(path) || strncmp(name, shm, sizeof(shm) - 1) != 0)
 		return;
 	memcpy(path, name, len);
 	path[len] = 0;
-	if (is_unused(path))
+	fd = open_file(path);
+	if (fd < 0)
+		return;
+	if (is_alone(fd))
 		SYS3(SYS_unlinkat, AT_FDCWD, path, 0);
+	sys_close(fd);
 }
 
 struct names *session_names(const struct session *s)
