@@ -103,7 +103,7 @@ $(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(CORE)
 $(E2E): $(B)/tests/e2e/%: tests/e2e/programs/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(if $(filter static_%,$*),-static) \
-		$(if $(filter i386_%,$*),-m32) -o $@ $< -pthread -ldl
+		$(if $(filter i386_%,$*),-m32) -o $@ $< -pthread -ldl $$(sed -n 's,^// ld: ,,p' $<)
 # The fragments: in a program, in a library it is linked with, and in three that it opens.
 fragments = $(filter-out tests/calls/$(1).c,$(wildcard tests/calls/*.c))
 CALLS_CC  = @mkdir -p $(@D); $(CC) -std=gnu11 -D_GNU_SOURCE -Iinclude -O2 -g -fvisibility=hidden $(WARN)

@@ -91,8 +91,8 @@ static int ask(const char *node, const char *service, const struct addrinfo *hin
 	return err ? err : build(&found, service, hints, result);
 }
 
-WRAP int getaddrinfo(const char *restrict node, const char *restrict service,
-		     const struct addrinfo *restrict given, struct addrinfo **restrict result)
+int name_getaddrinfo(const char *node, const char *service, const struct addrinfo *given,
+		     struct addrinfo **result)
 {
 	const struct addrinfo *hints = given ? given : &no_hints;
 	int before = errno, err;
@@ -109,6 +109,12 @@ WRAP int getaddrinfo(const char *restrict node, const char *restrict service,
 	if (!err)
 		errno = before;
 	return err;
+}
+
+WRAP int getaddrinfo(const char *restrict node, const char *restrict service,
+		     const struct addrinfo *restrict given, struct addrinfo **restrict result)
+{
+	return name_getaddrinfo(node, service, given, result);
 }
 
 /* Puts the name in the place of libc's numeric host. */

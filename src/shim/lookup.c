@@ -112,10 +112,11 @@ static int resolve_remote(const struct decision *d, int index, int family, struc
 
 	if (err)
 		return err;
-	if ((answer.type != 1 && answer.type != 4) ||
-	    (family == AF_INET && !addr_is_v4(&answer.addr)) ||
-	    (family == AF_INET6 && addr_is_v4(&answer.addr)))
+	if (answer.type != 1 && answer.type != 4)
 		return EAI_NONAME;
+	if ((family == AF_INET && !addr_is_v4(&answer.addr)) ||
+	    (family == AF_INET6 && addr_is_v4(&answer.addr)))
+		return EAI_ADDRFAMILY;
 	answer.addr.port = 0;
 	add(found, &answer.addr);
 	return 0;
@@ -196,7 +197,7 @@ int lookup_name(const char *name, int family, struct hosts *found)
 	case VERDICT_PASS:
 		return LOOKUP_DIRECT;
 	case VERDICT_ANSWER:
-		return answer(s, &d, &c, family, found);
+		return s ? answer(s, &d, &c, family, found) : EAI_FAIL;
 	default:
 		c.name_len = c.name_len > NAME_MAX_LEN ? NAME_MAX_LEN : c.name_len;
 		refuse(&c, &d);

@@ -11,6 +11,7 @@
 #define SOCKSHIM_SHIM_H
 
 #include <netdb.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -22,7 +23,9 @@
 #include "session.h"
 #include "socks.h"
 
-struct mmsghdr; /* glibc shows it with _GNU_SOURCE only */
+struct mmsghdr; /* glibc shows these with _GNU_SOURCE only */
+struct gaicb;
+struct __res_state;
 
 /*
  * A hooked function: exported, and callable by nobody in here. Only hook_syscall.c may, whose job
@@ -107,5 +110,8 @@ int tunnel_resolve(const struct decision *d, const struct addr *to, int32_t name
 
 /* What hooks of several symbols share; each returns -errno on failure. */
 int socket_connect(int fd, const struct sockaddr *to, socklen_t len);
+/* getaddrinfo(3) itself, for the others that do the same. */
+int name_getaddrinfo(const char *node, const char *service, const struct addrinfo *given,
+		     struct addrinfo **result);
 
 #endif
