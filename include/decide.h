@@ -28,7 +28,8 @@ struct call {
 	bool has_to;	/* `to` is filled in (AF_INET and AF_INET6 only) */
 	bool is_virtual; /* `to` lies in a virtual network */
 	struct addr to;
-	const char *name; /* what the virtual address stands for, or the name asked for; or NULL */
+	/* what the virtual address stands for, the name asked for, sun_path of AF_UNIX; or NULL */
+	const char *name;
 	size_t name_len;
 	const char *exe;  /* path of the program, or NULL */
 };
@@ -57,6 +58,7 @@ enum reason {
 	REASON_STALE,		/* a virtual address without a name */
 	REASON_DIRECT,		/* Direct for a name that has a virtual address already */
 	REASON_NAME,		/* a name that must not be asked for */
+	REASON_UNIX,		/* a Unix socket that UnixSockets closes */
 	REASON_BROKEN,		/* no session, or no settings: everything is refused */
 	REASON_COUNT
 };
@@ -77,7 +79,8 @@ struct decision {
  * Never VERDICT_PASS for a TCP connect to anything but loopback (with Localhost direct), a rule's
  * Direct, or the very address and port of a configured proxy; never for a datagram but to loopback
  * (with Localhost direct) or a rule's Direct; never for a family off the list of local ones
- * (AF_UNSPEC as disconnect, AF_UNIX, AF_NETLINK, AF_ALG, AF_KEY).
+ * (AF_UNSPEC as disconnect, AF_UNIX, AF_NETLINK, AF_ALG, AF_KEY), nor for a Unix socket that
+ * UnixSockets closes.
  */
 enum verdict decide(const struct settings *s, const struct call *c, struct decision *d);
 

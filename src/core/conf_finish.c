@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conf_parts.h"
+#include "doors.h"
 #include "socks.h"
 
 /* An error about a setting, at the place where it was made. */
@@ -75,6 +76,13 @@ static int check_path(struct conf *c, enum setting_id id, uint16_t offset)
 	return !*path || *path == '/' ? 0 : fail_at(c, id, "must be an absolute path", "");
 }
 
+static int check_doors(struct conf *c)
+{
+	const char *list = c->out->text + c->out->unix_sockets, *wrong = doors_check(list);
+
+	return wrong ? fail_at(c, SETTING_ID_unix_sockets, wrong, list) : 0;
+}
+
 int conf_finish(struct conf *c)
 {
 	struct settings *s = c->out;
@@ -90,6 +98,8 @@ int conf_finish(struct conf *c)
 		if (!ret)
 			ret = check_resolve(c, &s->proxies[i]);
 	}
+	if (!ret)
+		ret = check_doors(c);
 	if (!ret)
 		ret = check_path(c, SETTING_ID_password_file, s->password_file);
 	return ret ? ret : check_path(c, SETTING_ID_log_file, s->log_file);

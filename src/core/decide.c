@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "doors.h"
 #include "rules.h"
 
 /* Newer than some libc's headers; the numbers are the kernel's (linux/in.h, linux/socket.h). */
@@ -49,6 +50,8 @@ static const struct {
 	[REASON_DIRECT] = {EHOSTUNREACH, "Direct, but the name was answered with a virtual address",
 			   "match it by host alone: port is not known when a name is looked up"},
 	[REASON_NAME] = {EHOSTUNREACH, "not a host name that can be asked for", ""},
+	[REASON_UNIX] = {ENOENT, "what listens there asks the network by itself",
+			 "see UnixSockets"},
 	[REASON_BROKEN] = {ENETDOWN, "sockshim has no settings, so everything is refused",
 			   "start the program with sockshim"},
 };
@@ -229,8 +232,16 @@ static bool is_foreign_socket(const struct call *c)
 	return c->domain != AF_UNSPEC && !is_inet(c->domain) && !is_local_family(c->domain);
 }
 
+static bool is_closed(const struct settings *s, const struct call *c)
+{
+	return c->domain == AF_UNIX && c->name && s &&
+	       doors_closed(s->text + s->unix_sockets, c->name, c->name_len);
+}
+
 static enum verdict decide_to(const struct settings *s, const struct call *c, struct decision *d)
 {
+	if (is_closed(s, c))
+		return refuse(d, REASON_UNIX);
 	if (is_local_family(c->domain))
 		return answer(d, VERDICT_PASS);
 	if (is_foreign_socket(c))

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "shim.h"
 #include "sys.h"
@@ -38,6 +39,16 @@ static size_t least_length(sa_family_t family)
 	return family == AF_INET6 ? 24 : sizeof(struct sockaddr_in);
 }
 
+static void call_path(struct call *c, const struct sockaddr_un *to, socklen_t len)
+{
+	size_t room = len - offsetof(struct sockaddr_un, sun_path);
+
+	if (!room)
+		return;
+	c->name = to->sun_path;
+	c->name_len = to->sun_path[0] ? strnlen(to->sun_path, room) : room;
+}
+
 bool call_address(struct call *c, enum call_kind kind, int fd, const struct sockaddr *to,
 		  socklen_t len)
 {
@@ -54,6 +65,8 @@ bool call_address(struct call *c, enum call_kind kind, int fd, const struct sock
 			return false;
 		copy.ss_family = AF_INET; /* what the kernel takes it for */
 	}
+	if (copy.ss_family == AF_UNIX)
+		call_path(c, (const struct sockaddr_un *)to, len);
 	if (copy.ss_family != AF_INET && copy.ss_family != AF_INET6)
 		return true;
 	if (len < least_length(copy.ss_family))
@@ -100,7 +113,10 @@ static void put_target(struct bytes_out *o, const struct call *c)
 {
 	char text[ADDR_TEXT];
 
-	if (c->name) {
+	if (c->name && c->domain == AF_UNIX) {
+		bytes_put_text(o, *c->name ? "" : "@");
+		bytes_put(o, c->name + !*c->name, c->name_len - !*c->name);
+	} else if (c->name) {
 		bytes_put(o, c->name, c->name_len);
 		if (c->kind != CALL_LOOKUP) {
 			bytes_put_text(o, ":");

@@ -511,6 +511,13 @@ static void test_credentials(void **state)
 	    "file:1: Proxy: a user without a password, and no PasswordFile: socks5://u@h:1080");
 	bad("Proxy tor://unix:/x\n",
 	    "file:1: Proxy: Unix socket proxies are not supported in this version: tor://unix:/x");
+	bad("UnixSockets /a,relative\n",
+	    "file:1: UnixSockets: a pattern begins with / (a path), @ (an abstract name) or *, "
+	    "after ! if it lets pass: /a,relative");
+	bad("UnixSockets /a,\n", "file:1: UnixSockets: nothing behind the last comma: /a,");
+	bad("UnixSockets !\n", "file:1: UnixSockets: a pattern begins with / (a path), @ (an "
+			       "abstract name) or *, after ! if it lets pass: !");
+	good("UnixSockets !/a,@b,*\n");
 	good("Proxy tor://u@h\n");
 	conf_print(&s, SETTING_ID_proxy, true, text, sizeof(text));
 	assert_string_equal(text, "tor://u:0@h:9050");
