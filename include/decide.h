@@ -14,7 +14,7 @@ enum call_kind {
 	CALL_SEND,    /* a send with a destination address */
 	CALL_BIND,
 	CALL_LISTEN, /* `to` is the socket's own address */
-	CALL_OPTION, /* setsockopt(): level and option that make the kernel send (multicast join) */
+	CALL_OPTION,  /* setsockopt(): level and option that make the kernel send, or send elsewhere */
 	CALL_LOOKUP, /* a question for `name`, or for the name of `to` */
 };
 
@@ -59,6 +59,7 @@ enum reason {
 	REASON_DIRECT,		/* Direct for a name that has a virtual address already */
 	REASON_NAME,		/* a name that must not be asked for */
 	REASON_UNIX,		/* a Unix socket that UnixSockets closes */
+	REASON_DEVICE,		/* a device or a source route: past the proxy, or past loopback */
 	REASON_BROKEN,		/* no session, or no settings: everything is refused */
 	REASON_COUNT
 };

@@ -19,6 +19,14 @@
 #define FAMILY_NETLINK 16
 #define FAMILY_PACKET 17
 #define FAMILY_ALG 38
+#define OPTION_BINDTODEVICE 25
+#define OPTION_BINDTOIFINDEX 62
+#define OPTION_UNICAST_IF 50 /* for IPv6, its PKTINFO */
+#define OPTION_UNICAST_IF6 76
+#define OPTION_2292PKTINFO 2
+#define OPTION_2292RTHDR 5
+#define OPTION_2292PKTOPTIONS 6
+#define OPTION_RTHDR 57
 #define TYPE_PACKET 10
 #define TYPE_COUNT 11
 
@@ -52,6 +60,8 @@ static const struct {
 	[REASON_NAME] = {EHOSTUNREACH, "not a host name that can be asked for", ""},
 	[REASON_UNIX] = {ENOENT, "what listens there asks the network by itself",
 			 "see UnixSockets"},
+	[REASON_DEVICE] = {EPERM, "a device or route of its own leads past the proxy",
+			   "let the kernel choose the route"},
 	[REASON_BROKEN] = {ENETDOWN, "sockshim has no settings, so everything is refused",
 			   "start the program with sockshim"},
 };
@@ -340,6 +350,26 @@ static enum verdict decide_listen(const struct settings *s, const struct call *c
 	return addr_is_any(&c->to) && !c->to.port ? narrow(d) : refuse(d, REASON_INBOUND);
 }
 
+/*
+ * A source route sends packets to its first hop, whatever the destination; with a device of its own
+ * even 127.0.0.1 goes out on the cable.
+ */
+static bool leads_away(int level, int option)
+{
+	switch (level) {
+	case SOL_SOCKET:
+		return option == OPTION_BINDTODEVICE || option == OPTION_BINDTOIFINDEX;
+	case IPPROTO_IP:
+		return option == IP_OPTIONS || option == OPTION_UNICAST_IF;
+	case IPPROTO_IPV6:
+		return option == OPTION_UNICAST_IF || option == OPTION_UNICAST_IF6 ||
+		       option == OPTION_2292PKTINFO || option == OPTION_2292RTHDR ||
+		       option == OPTION_2292PKTOPTIONS || option == OPTION_RTHDR;
+	default:
+		return false;
+	}
+}
+
 /* Joining a group makes the kernel send IGMP or MLD; SCTP connects by option. */
 static enum verdict decide_option(const struct call *c, struct decision *d)
 {
@@ -352,7 +382,7 @@ static enum verdict decide_option(const struct call *c, struct decision *d)
 	    ((ip || ip6) &&
 	     (c->option == MCAST_JOIN_GROUP || c->option == MCAST_JOIN_SOURCE_GROUP)))
 		return refuse_with(d, REASON_MULTICAST, ENODEV);
-	return answer(d, VERDICT_PASS);
+	return leads_away(c->level, c->option) ? refuse(d, REASON_DEVICE) : answer(d, VERDICT_PASS);
 }
 
 static enum verdict decide_lookup(const struct settings *s, const struct call *c,

@@ -35,7 +35,7 @@ static enum way judge_send(int fd, const void *to, socklen_t len, int flags)
 	if (!call_address(&c, CALL_SEND, fd, to, len))
 		return WAY_PASS;
 	if (c.protocol == IPPROTO_TCP) { /* which looks at an address for MSG_FASTOPEN only */
-		if (!(flags & MSG_FASTOPEN))
+		if (!(flags & MSG_FASTOPEN) || c.family == AF_UNSPEC) /* EOPNOTSUPP */
 			return WAY_PASS;
 		err = socket_connect(fd, to, len);
 		way = WAY_WITHOUT;
@@ -46,6 +46,17 @@ static enum way judge_send(int fd, const void *to, socklen_t len, int flags)
 	}
 	errno = err < 0 ? -err : before;
 	return err < 0 ? WAY_REFUSED : way;
+}
+
+/* A whole message: what its control data asks for, then where it goes. `msg` must be readable. */
+static enum way judge_message(int fd, const struct msghdr *msg, int flags)
+{
+	int before = errno, err = msg->msg_control ? control_check(msg) : 0;
+
+	errno = err < 0 ? -err : before;
+	if (err < 0)
+		return WAY_REFUSED;
+	return msg->msg_name ? judge_send(fd, msg->msg_name, msg->msg_namelen, flags) : WAY_PASS;
 }
 
 WRAP ssize_t sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to,
@@ -67,9 +78,9 @@ WRAP ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	struct msghdr without;
 
-	if (!readable(msg, sizeof(*msg)) || !msg->msg_name)
+	if (!readable(msg, sizeof(*msg)))
 		return real.sendmsg(fd, msg, flags);
-	switch (judge_send(fd, msg->msg_name, msg->msg_namelen, flags)) {
+	switch (judge_message(fd, msg, flags)) {
 	case WAY_PASS:
 		return real.sendmsg(fd, msg, flags);
 	case WAY_WITHOUT:
@@ -106,11 +117,7 @@ WRAP int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags)
 	enum way way;
 
 	for (; good < count && readable(&msgs[good], sizeof(msgs[good])); good++) {
-		const struct msghdr *m = &msgs[good].msg_hdr;
-
-		if (!m->msg_name)
-			continue;
-		way = judge_send(fd, m->msg_name, m->msg_namelen, flags);
+		way = judge_message(fd, &msgs[good].msg_hdr, flags);
 		if (way == WAY_WITHOUT)
 			return good ? real.sendmmsg(fd, msgs, good, flags)
 				    : send_first_alone(fd, msgs, flags);

@@ -181,13 +181,3 @@ WRAP int getpeername(int fd, struct sockaddr *restrict peer, socklen_t *restrict
 	memcpy(peer, &to, size < room ? size : room);
 	return got;
 }
-
-WRAP int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
-{
-	struct call c = {.kind = CALL_OPTION, .domain = AF_INET, .level = level, .option = option};
-	struct decision d;
-
-	if ((level == IPPROTO_IP || level == IPPROTO_IPV6) && decide_here(&c, &d) == VERDICT_REFUSE)
-		return (int)libc_result(-refuse(&c, &d));
-	return real.setsockopt(fd, level, option, value, len);
-}

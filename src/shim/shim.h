@@ -108,6 +108,12 @@ int tunnel_connect(int fd, const struct call *c, const struct decision *d, int32
 int tunnel_resolve(const struct decision *d, const struct addr *to, int32_t name,
 		   struct socks_answer *answer);
 
+/*
+ * Does a control message of a send choose a device or a source route? 0, or -errno (said). `msg` must
+ * be readable.
+ */
+int control_check(const struct msghdr *msg);
+
 /* What hooks of several symbols share; each returns -errno on failure. */
 int socket_connect(int fd, const struct sockaddr *to, socklen_t len);
 /* getaddrinfo(3) itself, for the others that do the same. */

@@ -36,7 +36,7 @@ FRAGMENT(sendto)
 {
 	struct sockaddr_in to = discard(), site = web(), here, other = loopback(9);
 	struct sockaddr_in6 to6 = discard6();
-	struct sockaddr_in group = to, every = to;
+	struct sockaddr_in group = to, every = to, none = {.sin_family = AF_UNSPEC};
 	int fd = tcp(), pair[2];
 
 	group.sin_addr.s_addr = htonl(0xe00000fb);
@@ -62,6 +62,7 @@ FRAGMENT(sendto)
 	CHECK(!socketpair(AF_UNIX, SOCK_DGRAM, 0, pair));
 	KEEPS(sendto(pair[0], "x", 1, 0, NULL, 0) == 1);
 	FAILS(sendto(fd, "x", 1, MSG_NOSIGNAL, SA(site)), EPIPE);
+	FAILS(sendto(fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL, SA(none)), EOPNOTSUPP);
 	KEEPS(sendto(fd, ask, sizeof(ask) - 1, MSG_FASTOPEN, SA(site)) == sizeof(ask) - 1);
 	CHECK(answered(fd));
 	return 0;
@@ -72,9 +73,25 @@ FRAGMENT(sendmsg)
 	struct sockaddr_in to = discard(), site = web();
 	struct iovec iov;
 	struct msghdr m = message(&iov, &to, sizeof(to));
+	struct {
+		struct cmsghdr head;
+		uint8_t lsrr[8];
+	} control = {.lsrr = {0x83, 7, 4, 203, 0, 113, 80, 0}};
 	int fd = tcp(), pair[2];
 
 	REFUSED(sendmsg(udp(), &m, 0));
+	/* a source route would lead to its first hop, even from a socket that may send */
+	control.head.cmsg_len = CMSG_LEN(8);
+	control.head.cmsg_level = IPPROTO_IP;
+	control.head.cmsg_type = IP_RETOPTS;
+	m.msg_control = &control;
+	m.msg_controllen = sizeof(control);
+	FAILS(sendmsg(udp(), &m, 0), EPERM);
+	m.msg_name = NULL;
+	FAILS(sendmsg(udp(), &m, 0), EPERM);
+	m.msg_control = BAD;
+	CHECK(sendmsg(udp(), &m, 0) == -1);
+	m = message(&iov, &to, sizeof(to));
 	m.msg_namelen = 3;
 	FAILS(sendmsg(udp(), &m, 0), EINVAL);
 	m.msg_name = BAD;

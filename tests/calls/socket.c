@@ -185,8 +185,10 @@ FRAGMENT(getpeername)
 
 FRAGMENT(setsockopt)
 {
+	static const uint8_t lsrr[] = {0x83, 7, 4, 203, 0, 113, 80, 0};
 	struct ip_mreqn group = {.imr_multiaddr.s_addr = htonl(0xe00000fb)};
-	int fd = tcp(), on = 1;
+	struct in6_pktinfo info6 = {.ipi6_ifindex = 2};
+	int fd = tcp(), fd6 = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1, two = 2;
 
 	KEEPS(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0);
 	KEEPS(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) == 0);
@@ -195,6 +197,17 @@ FRAGMENT(setsockopt)
 	FAILS(setsockopt(NO_FD, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)), EBADF);
 	FAILS(setsockopt(fd, SOL_SOCKET, 9999, &on, sizeof(on)), ENOPROTOOPT);
 	FAILS(setsockopt(udp(), IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)), ENODEV);
+	/* what leads elsewhere than the kernel's own route; taking it back is harmless */
+	FAILS(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "cable", 6), EPERM);
+	FAILS(setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &two, sizeof(two)), EPERM);
+	FAILS(setsockopt(fd, IPPROTO_IP, IP_OPTIONS, lsrr, sizeof(lsrr)), EPERM);
+	FAILS(setsockopt(fd6, IPPROTO_IPV6, IPV6_RTHDR, lsrr, sizeof(lsrr)), EPERM);
+	FAILS(setsockopt(udp(), IPPROTO_IP, IP_UNICAST_IF, &two, sizeof(two)), EPERM);
+	FAILS(setsockopt(fd6, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof(info6)), EPERM);
+	KEEPS(setsockopt(fd, IPPROTO_IP, IP_OPTIONS, NULL, 0) == 0);
+	KEEPS(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "", 0) == 0);
+	FAILS(setsockopt(NO_FD, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3), EBADF);
+	KEEPS(setsockopt(udp(), IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) == 0);
 	FAILS(setsockopt(udp(), IPPROTO_IP, MCAST_JOIN_GROUP, &group, sizeof(group)), ENODEV);
 	return 0;
 }

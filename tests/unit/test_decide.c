@@ -64,7 +64,7 @@ static const struct word reasons[] = {{"localhost", REASON_LOCALHOST},
 				      {"inbound", REASON_INBOUND},
 				      {"stale", REASON_STALE},
 				      {"direct", REASON_DIRECT},
-				      {"unix", REASON_UNIX},
+				      {"unix", REASON_UNIX}, {"device", REASON_DEVICE},
 				      {"broken", REASON_BROKEN},
 				      {NULL, 0}};
 

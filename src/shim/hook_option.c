@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* hook_option.c - options and control messages by which the kernel sends, or sends elsewhere. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "shim.h"
+#include "sys.h"
+
+#define LOOPBACK_DEVICE 1 /* its index in every network namespace */
+/* Shown with _GNU_SOURCE only, or newer than some libc's headers. */
+#define BINDTOIFINDEX 62
+#define UNICAST_IF 50
+#define UNICAST_IF6 76
+#define RTHDR_2292 5
+#define PKTINFO_2292 2
+#define PKTINFO 50
+#define RTHDR 57
+
+/* The kernel's struct in_pktinfo and in6_pktinfo. */
+struct pktinfo {
+	int device;
+	uint32_t address[2];
+};
+struct pktinfo6 {
+	uint8_t address[16];
+	int device;
+};
+
+static bool is_home(int device)
+{
+	return device == 0 || device == LOOPBACK_DEVICE;
+}
+
+static bool names_home(const char *name, socklen_t len)
+{
+	return !len || (readable(name, 1) && !*name) ||
+	       (len >= 2 && readable(name, 2) && name[0] == 'l' && name[1] == 'o' &&
+		(len == 2 || (readable(name + 2, 1) && !name[2])));
+}
+
+static bool number_is_home(const void *value, socklen_t len)
+{
+	int n;
+
+	if (len < sizeof(n) || !readable(value, sizeof(n)))
+		return true; /* EINVAL, EFAULT */
+	memcpy(&n, value, sizeof(n));
+	return is_home(n);
+}
+
+static bool pktinfo6_is_home(const void *value, socklen_t len)
+{
+	struct pktinfo6 info;
+
+	if (len < sizeof(info) || !readable(value, sizeof(info)))
+		return true;
+	memcpy(&info, value, sizeof(info));
+	return is_home(info.device);
+}
+
+/* Options that take something back, or name loopback, are nobody's business. */
+static bool is_harmless(int level, int option, const void *value, socklen_t len)
+{
+	if (!len)
+		return true;
+	if (level == SOL_SOCKET && option == SO_BINDTODEVICE)
+		return names_home(value, len);
+	if (level == SOL_SOCKET && option == BINDTOIFINDEX)
+		return number_is_home(value, len);
+	if (level == IPPROTO_IPV6 && (option == PKTINFO || option == PKTINFO_2292))
+		return pktinfo6_is_home(value, len);
+	if ((level == IPPROTO_IP && option == UNICAST_IF) ||
+	    (level == IPPROTO_IPV6 && option == UNICAST_IF6))
+		return number_is_home(value, len); /* network order: 0 is the one of interest */
+	return false;
+}
+
+static int option_check(int level, int option)
+{
+	struct call c = {.kind = CALL_OPTION, .domain = AF_INET, .level = level, .option = option};
+	struct decision d;
+
+	return decide_here(&c, &d) == VERDICT_REFUSE ? -refuse(&c, &d) : 0;
+}
+
+WRAP int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
+{
+	int err = 0;
+
+	if ((level == IPPROTO_IP || level == IPPROTO_IPV6 || level == SOL_SOCKET ||
+	     level == IPPROTO_SCTP) &&
+	    !is_harmless(level, option, value, len))
+		err = option_check(level, option);
+	return err < 0 ? (int)libc_result(err) : real.setsockopt(fd, level, option, value, len);
+}
+
+/* One control message as the option that it stands for; 0 if it is none of ours. */
+static int control_option(const struct cmsghdr *c, size_t len)
+{
+	const void *data = (const char *)c + sizeof(*c);
+
+	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RETOPTS)
+		return IP_OPTIONS;
+	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO)
+		return number_is_home(data, (socklen_t)len) ? 0 : UNICAST_IF;
+	if (c->cmsg_level != IPPROTO_IPV6)
+		return 0;
+	if (c->cmsg_type == RTHDR || c->cmsg_type == RTHDR_2292)
+		return RTHDR;
+	if (c->cmsg_type == PKTINFO || c->cmsg_type == PKTINFO_2292)
+		return pktinfo6_is_home(data, (socklen_t)len) ? 0 : PKTINFO;
+	return 0;
+}
+
+int control_check(const struct msghdr *msg)
+{
+	const char *at = msg->msg_control;
+	size_t left = msg->msg_controllen, len;
+	struct cmsghdr c;
+	int option, err;
+
+	while (at && left >= sizeof(c) && readable(at, sizeof(c))) {
+		memcpy(&c, at, sizeof(c));
+		len = c.cmsg_len;
+		if (len < sizeof(c) || len > left)
+			return 0; /* EINVAL */
+		option = control_option((const struct cmsghdr *)(const void *)at, len - sizeof(c));
+		err = option ? option_check(c.cmsg_level, option) : 0;
+		if (err < 0)
+			return err;
+		len = CMSG_ALIGN(len);
+		at += len;
+		left = len < left ? left - len : 0;
+	}
+	return 0;
+}
