@@ -307,10 +307,14 @@ static int handshake(struct stream *st, const struct session *s, int fd,
 /* Disconnects, so that nothing of a reply reaches the program, and it may connect anew. */
 static int fail(struct stream *st, int fd, int error)
 {
+	int stale;
+
 	if (socks_next(&st->socks) != SOCKS_FAILED)
 		socks_fail(&st->socks, -error);
 	st->state = STREAM_FAILED;
 	sys_disconnect(fd);
+	/* Throwing away unread bytes leaves ECONNRESET behind, for a later call to stumble on. */
+	sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &stale, sizeof(stale));
 	return error;
 }
 
