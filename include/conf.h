@@ -38,7 +38,7 @@ extern const struct setting_info setting_table[SETTING_COUNT];
 struct conf {
 	struct settings *out;
 	struct {
-		char source[128]; /* "" while unset; "default" after conf_finish() */
+		char source[128];  /* "" while unset; "default" after conf_finish() */
 		unsigned int line; /* 0: not from a file */
 	} origin[SETTING_COUNT];
 	char source[128];

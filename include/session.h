@@ -20,11 +20,11 @@
 
 struct session {
 	uint8_t magic[16];
-	uint8_t id[8];	/* random; in hex it isolates one session from another */
-	uint64_t size;	/* of the whole mapping, bytes */
-	int32_t owner;	/* pid of the launcher; of the first process without one */
+	uint8_t id[8]; /* random; in hex it isolates one session from another */
+	uint64_t size; /* of the whole mapping, bytes */
+	int32_t owner; /* pid of the launcher; of the first process without one */
 	uint64_t launcher_dev, launcher_ino; /* its file: static, and may be started all the same */
-	char library[4096]; /* path as LD_PRELOAD has it; "" without a launcher */
+	char library[4096];		     /* path as LD_PRELOAD has it; "" without a launcher */
 	struct settings settings;
 	/* names and streams follow, each on pages of its own */
 };

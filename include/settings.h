@@ -30,17 +30,17 @@ struct proxy {
 	bool credentials; /* user (and password) are set */
 	uint8_t user_len, password_len;
 	uint8_t user[255], password[255];
-	struct addr at;	 /* where it listens; for a host name all zero until resolved */
-	char host[256];	 /* host as written, for messages and for resolving */
-	char path[108];	 /* unix:PATH, else "" */
+	struct addr at; /* where it listens; for a host name all zero until resolved */
+	char host[256]; /* host as written, for messages and for resolving */
+	char path[108]; /* unix:PATH, else "" */
 };
 
 /* One condition of a Match line. Those of one kind are alternatives; a negated one excludes. */
 struct pattern {
 	uint8_t kind; /* enum pattern_kind */
 	bool negated;
-	uint16_t text;	  /* offset of a glob (NUL-terminated) */
-	uint16_t lo, hi;  /* ports */
+	uint16_t text;	 /* offset of a glob (NUL-terminated) */
+	uint16_t lo, hi; /* ports */
 	struct net net;
 };
 enum pattern_kind { PATTERN_HOST, PATTERN_NET, PATTERN_PORT, PATTERN_EXE };

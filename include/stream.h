@@ -20,17 +20,17 @@ enum stream_state {
 
 struct stream {
 	struct socks socks;
-	struct addr to;	   /* what the program asked for */
-	int32_t name;	   /* index into the names table, or -1 */
-	uint8_t state;	   /* enum stream_state */
-	uint8_t command;   /* enum socks_command */
-	uint8_t proxy;	   /* index into settings.proxies */
-	uint8_t isolate;   /* enum isolate */
+	struct addr to;	 /* what the program asked for */
+	int32_t name;	 /* index into the names table, or -1 */
+	uint8_t state;	 /* enum stream_state */
+	uint8_t command; /* enum socks_command */
+	uint8_t proxy;	 /* index into settings.proxies */
+	uint8_t isolate; /* enum isolate */
 	bool pipeline;
 	bool blocking;	   /* connect(2) returned 0 or waited: the descriptor blocks */
 	uint64_t deadline; /* CLOCK_MONOTONIC in ns; 0: none */
 	uint64_t started;
-	uint64_t serial;   /* drawn per stream, for Isolate connection */
+	uint64_t serial; /* drawn per stream, for Isolate connection */
 };
 
 /* Prepares a stream for `to` (and the name it stands for, or -1) as `d` decided. */

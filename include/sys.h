@@ -51,9 +51,9 @@ static inline long sys_call(long nr, long a, long b, long c, long d, long e, lon
 #define SYS2(nr, a, b) sys_call(nr, SYS_ARG(a), SYS_ARG(b), 0, 0, 0, 0)
 #define SYS3(nr, a, b, c) sys_call(nr, SYS_ARG(a), SYS_ARG(b), SYS_ARG(c), 0, 0, 0)
 #define SYS4(nr, a, b, c, d) sys_call(nr, SYS_ARG(a), SYS_ARG(b), SYS_ARG(c), SYS_ARG(d), 0, 0)
-#define SYS5(nr, a, b, c, d, e) \
+#define SYS5(nr, a, b, c, d, e)                                                                    \
 	sys_call(nr, SYS_ARG(a), SYS_ARG(b), SYS_ARG(c), SYS_ARG(d), SYS_ARG(e), 0)
-#define SYS6(nr, a, b, c, d, e, f) \
+#define SYS6(nr, a, b, c, d, e, f)                                                                 \
 	sys_call(nr, SYS_ARG(a), SYS_ARG(b), SYS_ARG(c), SYS_ARG(d), SYS_ARG(e), SYS_ARG(f))
 
 /* Adds O_CLOEXEC. */
