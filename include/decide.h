@@ -14,24 +14,24 @@ enum call_kind {
 	CALL_SEND,    /* a send with a destination address */
 	CALL_BIND,
 	CALL_LISTEN, /* `to` is the socket's own address */
-	CALL_OPTION,  /* setsockopt(): level and option that make the kernel send, or send elsewhere */
+	CALL_OPTION, /* setsockopt(): level and option that make the kernel send, or send elsewhere */
 	CALL_LOOKUP, /* a question for `name`, or for the name of `to` */
 };
 
 struct call {
-	uint8_t kind;	/* enum call_kind */
-	int domain;	/* AF_* of the socket where known, else of the address; AF_UNSPEC */
-	int type;	/* SOCK_*, without SOCK_CLOEXEC and SOCK_NONBLOCK; 0 unknown */
-	int protocol;	/* IPPROTO_* as SO_PROTOCOL gives it; for CALL_SOCKET as given by the program */
-	int family;	/* sa_family of `to` as given */
+	uint8_t kind; /* enum call_kind */
+	int domain;   /* AF_* of the socket where known, else of the address; AF_UNSPEC */
+	int type;     /* SOCK_*, without SOCK_CLOEXEC and SOCK_NONBLOCK; 0 unknown */
+	int protocol; /* IPPROTO_* as SO_PROTOCOL gives it; for CALL_SOCKET as given by the program */
+	int family;   /* sa_family of `to` as given */
 	int level, option; /* CALL_OPTION */
-	bool has_to;	/* `to` is filled in (AF_INET and AF_INET6 only) */
-	bool is_virtual; /* `to` lies in a virtual network */
+	bool has_to;	   /* `to` is filled in (AF_INET and AF_INET6 only) */
+	bool is_virtual;   /* `to` lies in a virtual network */
 	struct addr to;
 	/* what the virtual address stands for, the name asked for, sun_path of AF_UNIX; or NULL */
 	const char *name;
 	size_t name_len;
-	const char *exe;  /* path of the program, or NULL */
+	const char *exe; /* path of the program, or NULL */
 };
 
 enum verdict {
@@ -45,22 +45,22 @@ enum verdict {
 /* Why; the words are in decide.c's one table, with the errno and with what the user can do. */
 enum reason {
 	REASON_NONE,
-	REASON_LOCALHOST,	/* loopback, Localhost refuse */
-	REASON_UDP,		/* datagrams cannot go through SOCKS CONNECT */
+	REASON_LOCALHOST, /* loopback, Localhost refuse */
+	REASON_UDP,	  /* datagrams cannot go through SOCKS CONNECT */
 	REASON_ICMP,
 	REASON_RAW,
 	REASON_MULTICAST,
-	REASON_FAMILY,		/* a family that reaches a network and no proxy speaks */
-	REASON_PROTOCOL,	/* SCTP, DCCP, UDP-Lite, … */
+	REASON_FAMILY,	 /* a family that reaches a network and no proxy speaks */
+	REASON_PROTOCOL, /* SCTP, DCCP, UDP-Lite, … */
 	REASON_MPTCP,
-	REASON_RULE,		/* a Match block says Refuse */
+	REASON_RULE, /* a Match block says Refuse */
 	REASON_INBOUND,
-	REASON_STALE,		/* a virtual address without a name */
-	REASON_DIRECT,		/* Direct for a name that has a virtual address already */
-	REASON_NAME,		/* a name that must not be asked for */
-	REASON_UNIX,		/* a Unix socket that UnixSockets closes */
-	REASON_DEVICE,		/* a device or a source route: past the proxy, or past loopback */
-	REASON_BROKEN,		/* no session, or no settings: everything is refused */
+	REASON_STALE,  /* a virtual address without a name */
+	REASON_DIRECT, /* Direct for a name that has a virtual address already */
+	REASON_NAME,   /* a name that must not be asked for */
+	REASON_UNIX,   /* a Unix socket that UnixSockets closes */
+	REASON_DEVICE, /* a device or a source route: past the proxy, or past loopback */
+	REASON_BROKEN, /* no session, or no settings: everything is refused */
 	REASON_COUNT
 };
 

@@ -35,7 +35,7 @@ struct __res_state;
 #ifdef SHIM_CALLS_HOOKS
 #define CALL(ret, name, params) ret name params;
 #else
-#define CALL(ret, name, params) \
+#define CALL(ret, name, params)                                                                    \
 	ret name params __attribute__((unavailable("hooked: use real." #name " or sys.h")));
 #endif
 #include "calls.def"

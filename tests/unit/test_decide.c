@@ -52,21 +52,14 @@ static const struct word errors[] = {{"ECONNREFUSED", ECONNREFUSED},
 				     {"ENODEV", ENODEV},
 				     {"ENOENT", ENOENT},
 				     {NULL, 0}};
-static const struct word reasons[] = {{"localhost", REASON_LOCALHOST},
-				      {"udp", REASON_UDP},
-				      {"icmp", REASON_ICMP},
-				      {"raw", REASON_RAW},
-				      {"multicast", REASON_MULTICAST},
-				      {"family", REASON_FAMILY},
-				      {"protocol", REASON_PROTOCOL},
-				      {"mptcp", REASON_MPTCP},
-				      {"rule", REASON_RULE},
-				      {"inbound", REASON_INBOUND},
-				      {"stale", REASON_STALE},
-				      {"direct", REASON_DIRECT},
-				      {"unix", REASON_UNIX}, {"device", REASON_DEVICE},
-				      {"broken", REASON_BROKEN},
-				      {NULL, 0}};
+static const struct word reasons[] = {{"localhost", REASON_LOCALHOST}, {"udp", REASON_UDP},
+				      {"icmp", REASON_ICMP},	       {"raw", REASON_RAW},
+				      {"multicast", REASON_MULTICAST}, {"family", REASON_FAMILY},
+				      {"protocol", REASON_PROTOCOL},   {"mptcp", REASON_MPTCP},
+				      {"rule", REASON_RULE},	       {"inbound", REASON_INBOUND},
+				      {"stale", REASON_STALE},	       {"direct", REASON_DIRECT},
+				      {"unix", REASON_UNIX},	       {"device", REASON_DEVICE},
+				      {"broken", REASON_BROKEN},       {NULL, 0}};
 
 static const struct {
 	const char *name;
