@@ -15,7 +15,9 @@ enum call_kind {
 	CALL_BIND,
 	CALL_LISTEN, /* `to` is the socket's own address */
 	CALL_OPTION, /* setsockopt(): level and option that make the kernel send, or send elsewhere */
-	CALL_LOOKUP, /* a question for `name`, or for the name of `to` */
+	CALL_LOOKUP,  /* a question for `name`, or for the name of `to` */
+	CALL_INHERIT, /* a connected socket that the program did not make; `to`: its peer */
+	CALL_ACCEPT,  /* a connection that came in; `to`: its peer */
 };
 
 struct call {
@@ -55,12 +57,13 @@ enum reason {
 	REASON_MPTCP,
 	REASON_RULE, /* a Match block says Refuse */
 	REASON_INBOUND,
-	REASON_STALE,  /* a virtual address without a name */
-	REASON_DIRECT, /* Direct for a name that has a virtual address already */
-	REASON_NAME,   /* a name that must not be asked for */
-	REASON_UNIX,   /* a Unix socket that UnixSockets closes */
-	REASON_DEVICE, /* a device or a source route: past the proxy, or past loopback */
-	REASON_BROKEN, /* no session, or no settings: everything is refused */
+	REASON_STALE,	  /* a virtual address without a name */
+	REASON_DIRECT,	  /* Direct for a name that has a virtual address already */
+	REASON_NAME,	  /* a name that must not be asked for */
+	REASON_UNIX,	  /* a Unix socket that UnixSockets closes */
+	REASON_INHERITED, /* a connection that somebody else made */
+	REASON_DEVICE,	  /* a device or a source route: past the proxy, or past loopback */
+	REASON_BROKEN,	  /* no session, or no settings: everything is refused */
 	REASON_COUNT
 };
 

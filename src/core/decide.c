@@ -60,6 +60,8 @@ static const struct {
 	[REASON_NAME] = {EHOSTUNREACH, "not a host name that can be asked for", ""},
 	[REASON_UNIX] = {ENOENT, "what listens there asks the network by itself",
 			 "see UnixSockets"},
+	[REASON_INHERITED] = {EACCES, "a connection past the proxy that the program did not make",
+			      "set Inherited allow"},
 	[REASON_DEVICE] = {EPERM, "a device or route of its own leads past the proxy",
 			   "let the kernel choose the route"},
 	[REASON_BROKEN] = {ENETDOWN, "sockshim has no settings, so everything is refused",
@@ -385,6 +387,45 @@ static enum verdict decide_option(const struct call *c, struct decision *d)
 	return leads_away(c->level, c->option) ? refuse(d, REASON_DEVICE) : answer(d, VERDICT_PASS);
 }
 
+/* Loopback's other end is on this machine; a datagram there may be a question to a resolver. */
+static enum verdict decide_inherit(const struct settings *s, const struct call *c,
+				   struct decision *d)
+{
+	enum reason r = transport(c->type, c->protocol);
+
+	if (is_local_family(c->domain))
+		return answer(d, VERDICT_PASS);
+	if (!is_inet(c->domain))
+		return refuse(d, REASON_FAMILY);
+	if (!s)
+		return refuse(d, REASON_BROKEN);
+	if (s->inherited == INHERITED_ALLOW)
+		return answer(d, VERDICT_PASS);
+	if (!c->has_to || c->is_virtual || (r != REASON_NONE && r != REASON_UDP))
+		return refuse(d, REASON_INHERITED);
+	if (addr_is_loopback(&c->to) && (r == REASON_NONE || s->localhost == LOCALHOST_DIRECT))
+		return answer(d, VERDICT_PASS);
+	if (r == REASON_NONE && is_proxy(s, &c->to))
+		return answer(d, VERDICT_PASS);
+	return rules_apply(s, c, d) == ROUTE_DIRECT ? answer(d, VERDICT_PASS)
+						    : refuse(d, REASON_INHERITED);
+}
+
+static enum verdict decide_accept(const struct settings *s, const struct call *c,
+				  struct decision *d)
+{
+	if (is_local_family(c->domain))
+		return answer(d, VERDICT_PASS);
+	if (!is_inet(c->domain))
+		return refuse(d, REASON_FAMILY);
+	if (!s)
+		return refuse(d, REASON_BROKEN);
+	if (s->inbound == INBOUND_ANY ||
+	    (s->inbound == INBOUND_LOOPBACK && c->has_to && addr_is_loopback(&c->to)))
+		return answer(d, VERDICT_PASS);
+	return refuse(d, REASON_INBOUND);
+}
+
 static enum verdict decide_lookup(const struct settings *s, const struct call *c,
 				  struct decision *d)
 {
@@ -417,6 +458,10 @@ enum verdict decide(const struct settings *s, const struct call *c, struct decis
 		return decide_option(c, d);
 	case CALL_LOOKUP:
 		return decide_lookup(s, c, d);
+	case CALL_INHERIT:
+		return decide_inherit(s, c, d);
+	case CALL_ACCEPT:
+		return decide_accept(s, c, d);
 	default:
 		return refuse(d, REASON_BROKEN);
 	}

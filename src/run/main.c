@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "inherit.h"
 #include "run.h"
 
 /* Large, and written to only where they are used. */
@@ -88,6 +89,12 @@ static struct session *make_session(const char *library_path, char name[static S
 	return s;
 }
 
+static void say_inherited(const char *words)
+{
+	if (settings.log >= LOG_WARN)
+		warn("%s", words);
+}
+
 static void __attribute__((noreturn)) run(char **argv)
 {
 	static char path[PATH_MAX], library_path[PATH_MAX];
@@ -99,6 +106,7 @@ static void __attribute__((noreturn)) run(char **argv)
 	if (kind == PROGRAM_UNKNOWN)
 		cmd.script = command_script(path, argv);
 	cmd.session = make_session(library(library_path), session);
+	inherit_scan(cmd.session, say_inherited);
 	cmd.session_name = session;
 	cmd.env = environment_make(environ, library_path, session);
 	child_run(&cmd);

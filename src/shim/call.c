@@ -155,8 +155,9 @@ bool said_before(const struct call *c, uint8_t reason)
 
 int refuse(const struct call *c, const struct decision *d)
 {
-	static const char *const verb[] = {"socket of ", "connect to ", "send to ",  "bind to ",
-					   "listen on ", "join of ",	"lookup of "};
+	static const char *const verb[] = {"socket of ", "connect to ", "send to ",
+					   "bind to ",	 "listen on ",	"option of ",
+					   "lookup of ", "socket to ",	"accept from "};
 	const char *hint = reason_hint((enum reason)d->reason);
 	struct log_line l;
 	struct bytes_out *o;

@@ -31,6 +31,17 @@ WRAP long syscall(long number, ...)
 		return bind((int)a[0], PTR(void *, a[1]), (socklen_t)a[2]);
 	case SYS_listen:
 		return listen((int)a[0], (int)a[1]);
+#ifdef SYS_accept
+	case SYS_accept:
+		return accept((int)a[0], PTR(void *, a[1]), PTR(void *, a[2]));
+#endif
+	case SYS_accept4:
+		return accept4((int)a[0], PTR(void *, a[1]), PTR(void *, a[2]), (int)a[3]);
+	case SYS_recvmsg:
+		return recvmsg((int)a[0], PTR(void *, a[1]), (int)a[2]);
+	case SYS_recvmmsg:
+		return recvmmsg((int)a[0], PTR(void *, a[1]), (unsigned int)a[2], (int)a[3],
+				PTR(void *, a[4]));
 	case SYS_shutdown:
 		return shutdown((int)a[0], (int)a[1]);
 	case SYS_getpeername:

@@ -23,6 +23,7 @@
 #include "session.h"
 #include "socks.h"
 
+struct timespec;
 struct mmsghdr; /* glibc shows these with _GNU_SOURCE only */
 struct gaicb;
 struct __res_state;
@@ -113,6 +114,9 @@ int tunnel_resolve(const struct decision *d, const struct addr *to, int32_t name
  * be readable.
  */
 int control_check(const struct msghdr *msg);
+
+/* Judges the descriptors that came with a message; refused ones are dead when this returns. */
+void rights_check(const struct msghdr *msg);
 
 /* What hooks of several symbols share; each returns -errno on failure. */
 int socket_connect(int fd, const struct sockaddr *to, socklen_t len);

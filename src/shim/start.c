@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "config.h"
+#include "inherit.h"
 #include "shim.h"
 #include "sys.h"
 
@@ -149,8 +150,15 @@ const struct session *here(void)
 	return s == broken ? NULL : s;
 }
 
+static void say_inherited(const char *words)
+{
+	log_texts(LOG_WARN, here_name(), ": ", words, (char *)NULL);
+}
+
 __attribute__((constructor)) static void begin(void)
 {
 	real_get();
 	exec_start(here());
+	if (!getenv(SESSION_ENV)) /* else the launcher has done it */
+		inherit_scan(here(), say_inherited);
 }

@@ -42,3 +42,38 @@ teardown_file()
 2 came"
 	assert_no_packets
 }
+
+# handed WRAP…: what a program gets of sockets that are handed to it
+handed()
+{
+	run --separate-stderr in_prog "$PYTHON" "$T/e2e/programs/handed.py" "$WEB_IP4" "$@"
+	expect_status 0
+}
+
+@test "sockets of others: past the proxy they are dead, on loopback they live, and nobody else's are harmed" {
+	check()
+	{
+		handed "$T/build/sockshim" -p "$PROXY"
+		expect_output "inherited connection: dead (Broken pipe)
+inherited datagrams: Destination address required
+inetd: 6
+accepted: 127.0.0.1 friend
+message: two 2 descriptors, more files: 2
+received connection: dead (Broken pipe)
+heard: hello and over the pipe
+stranger: closed
+our own ends: page page"
+		expect_match "$stderr" "refused: descriptor [0-9]+, connected to $WEB_IP4:80: .*Inherited allow"
+	}
+	both check
+}
+
+@test "sockets of others, without the launcher" {
+	handed env LD_PRELOAD="$T/build/libsockshim.so" SOCKSHIM_PROXY="$PROXY" SOCKSHIM_LOG=silent
+	expect_match "$output" 'inherited connection: dead .*received connection: dead .*our own ends: page page'
+}
+
+@test "Inherited allow keeps them" {
+	handed "$T/build/sockshim" -p "$PROXY" -o Inherited=allow -o Inbound=any
+	expect_match "$output" 'inherited connection: page.*datagrams: sent.*accepted: 192.0.2.2 stranger'
+}

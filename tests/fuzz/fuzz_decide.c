@@ -308,6 +308,24 @@ static bool may_pass(const struct call *c, const char *address)
 	case CALL_LOOKUP:
 		return has_settings && !c->is_virtual &&
 		       route_of(c->has_to ? address : NULL, c->name, -1, c->exe) == 2;
+	case CALL_ACCEPT:
+		if (!inet(c->domain))
+			return local(c->domain);
+		return has_settings && (inbound == 2 || (inbound == 0 && c->has_to &&
+							 is_loopback(address) && !is_any(address)));
+	case CALL_INHERIT:
+		if (!inet(c->domain))
+			return local(c->domain);
+		if (!has_settings || !c->has_to || c->is_virtual ||
+		    !known_protocol(c->type, c->protocol) || c->type == SOCK_RAW || c->type == 10 ||
+		    c->protocol == IPPROTO_ICMP || c->protocol == IPPROTO_ICMPV6)
+			return false;
+		if (is_loopback(address) && !is_any(address) &&
+		    (c->type != SOCK_DGRAM || localhost_direct))
+			return true;
+		if (c->type != SOCK_DGRAM && is_proxy(address, c->to.port))
+			return true;
+		return route_of(address, c->name, c->to.port, c->exe) == 2;
 	default:
 		return false; /* not asked */
 	}
@@ -333,7 +351,7 @@ static const char *make_call(struct call *c)
 	uint16_t port;
 
 	memset(c, 0, sizeof(*c));
-	c->kind = (uint8_t)pick(CALL_LOOKUP + 2);
+	c->kind = (uint8_t)pick(CALL_ACCEPT + 2);
 	c->domain = choose(domains, COUNT(domains));
 	c->type = choose(types, COUNT(types));
 	c->protocol = choose(protocols, COUNT(protocols));
@@ -379,7 +397,7 @@ static void check(const struct call *c, const struct decision *d, const char *ad
 	if (c->kind == CALL_BIND && pass && c->type == SOCK_DGRAM && c->protocol == IPPROTO_UDP &&
 	    (!c->domain || inet(c->domain)) && c->has_to && inbound != 2)
 		must(!c->to.port || (is_loopback(address) && !is_any(address)), "UDP is open");
-	must(c->kind <= CALL_LOOKUP || d->verdict == VERDICT_REFUSE, "an unknown call");
+	must(c->kind <= CALL_ACCEPT || d->verdict == VERDICT_REFUSE, "an unknown call");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -27,7 +27,8 @@ struct word {
 static const struct word calls[] = {{"socket", CALL_SOCKET}, {"connect", CALL_CONNECT},
 				    {"send", CALL_SEND},     {"bind", CALL_BIND},
 				    {"listen", CALL_LISTEN}, {"option", CALL_OPTION},
-				    {"lookup", CALL_LOOKUP}, {NULL, 0}};
+				    {"lookup", CALL_LOOKUP}, {"inherit", CALL_INHERIT},
+				    {"accept", CALL_ACCEPT}, {NULL, 0}};
 static const struct word families[] = {
 	{"unspec", AF_UNSPEC},	     {"unix", AF_UNIX}, {"inet", AF_INET},
 	{"inet6", AF_INET6},	     {"key", AF_KEY},	{"netlink", AF_NETLINK},
@@ -52,14 +53,23 @@ static const struct word errors[] = {{"ECONNREFUSED", ECONNREFUSED},
 				     {"ENODEV", ENODEV},
 				     {"ENOENT", ENOENT},
 				     {NULL, 0}};
-static const struct word reasons[] = {{"localhost", REASON_LOCALHOST}, {"udp", REASON_UDP},
-				      {"icmp", REASON_ICMP},	       {"raw", REASON_RAW},
-				      {"multicast", REASON_MULTICAST}, {"family", REASON_FAMILY},
-				      {"protocol", REASON_PROTOCOL},   {"mptcp", REASON_MPTCP},
-				      {"rule", REASON_RULE},	       {"inbound", REASON_INBOUND},
-				      {"stale", REASON_STALE},	       {"direct", REASON_DIRECT},
-				      {"unix", REASON_UNIX},	       {"device", REASON_DEVICE},
-				      {"broken", REASON_BROKEN},       {NULL, 0}};
+static const struct word reasons[] = {{"localhost", REASON_LOCALHOST},
+				      {"udp", REASON_UDP},
+				      {"icmp", REASON_ICMP},
+				      {"raw", REASON_RAW},
+				      {"multicast", REASON_MULTICAST},
+				      {"family", REASON_FAMILY},
+				      {"protocol", REASON_PROTOCOL},
+				      {"mptcp", REASON_MPTCP},
+				      {"rule", REASON_RULE},
+				      {"inbound", REASON_INBOUND},
+				      {"stale", REASON_STALE},
+				      {"direct", REASON_DIRECT},
+				      {"inherited", REASON_INHERITED},
+				      {"unix", REASON_UNIX},
+				      {"device", REASON_DEVICE},
+				      {"broken", REASON_BROKEN},
+				      {NULL, 0}};
 
 static const struct {
 	const char *name;
