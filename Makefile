@@ -94,7 +94,7 @@ $(B)/sockshim: PIE = $(or $(STATIC),-pie)
 $(B)/sockshim: $(RUN) $(CORE)
 	$(EXE)
 $(B)/sockshimctl: $(CTL) $(CORE)
-	$(EXE) -pthread
+	$(EXE) -pthread -lnettle
 
 $(B)/obj/tests/unit/%.o: CPPFLAGS += -DVECTORS='"$(abspath tests/unit/decide.vectors)"'
 $(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(CORE)

@@ -16,6 +16,7 @@ static const struct {
 	{"resolve", resolve_main, "names to addresses and back, as the proxy sees them"},
 	{"names", names_main, "the virtual addresses of a session"},
 	{"check", check_main, "does wrapping work here, what is the proxy, does anything leak"},
+	{"tor", tor_main, "a client of Tor's control port"},
 	{"proxy", proxy_main, "a SOCKS4, 4a and 5 server, for demonstrations and tests"},
 };
 

@@ -135,3 +135,166 @@ with f.ThreadPoolExecutor(10) as pool:
 	expect_match "$stderr" '\.onion'
 	clean
 }
+
+# ---- sockshimctl, on Tor's own machine ----
+
+# ctl ARGUMENT…
+ctl()
+{
+	in_far "$T/build/sockshimctl" "$@"
+}
+
+# stem TASK…: far/controller.py
+stem()
+{
+	in_far "$PYTHON" "$T/e2e/far/controller.py" "$@"
+}
+
+unattached()
+{
+	[ "$(stem getconf __LeaveStreamsUnattached)" = "$1" ]
+}
+
+@test "tor: TCP and Unix socket, SAFECOOKIE and the cookie itself" {
+	local where method
+
+	for where in 127.0.0.1:9051 9051 "unix:$T/far/tor/control" "$T/far/tor/control"; do
+		for method in safecookie cookie; do
+			run --separate-stderr ctl tor -C "$where" --auth "$method" getconf CookieAuthentication
+			expect_status 0
+			expect_output CookieAuthentication=1
+		done
+	done
+	run --separate-stderr ctl tor getinfo version
+	expect_match "$output" '^version=0\.'
+	run ctl tor --auth null getinfo version
+	expect_status 1
+	expect_match "$output" '515 .*bad authentication'
+}
+
+@test "tor: settings keep their order, and stem reads them as they were written" {
+	run ctl tor setconf 'ContactInfo=a "b" \ c' LongLivedPorts=21,22
+	expect_status 0
+	[ "$(stem getconf ContactInfo)" = 'a "b" \ c' ]
+	run ctl tor resetconf ContactInfo LongLivedPorts
+	expect_status 0
+	[ "$(stem getconf ContactInfo)" = None ]
+	run ctl tor setconf NoSuchKey=1
+	expect_status 1
+	expect_match "$output" '552 .*unrecognized entity'
+	run ctl tor signal NEWNYM
+	expect_status 0
+}
+
+@test "tor: circuits are built, listed and closed; names are looked up and mapped" {
+	local first exit id
+
+	exit=$(sed -n 's/^exits=\(.*\) .*/\1/p' "$T/far/tor/ready" | head -1)
+	first=$(in_far cat "$T/far/tor/auth1/fingerprint" | cut -d' ' -f2)
+	run ctl tor extendcircuit 0 "\$$first,\$$exit"
+	expect_match "$output" '^EXTENDED [0-9]+$'
+	id=${output#EXTENDED }
+	wait_for 20 eval "ctl tor circuits | grep -qE '^$id +BUILT .*$exit'"
+	run ctl tor closecircuit "$id"
+	expect_status 0
+	LIMIT=60 run ctl tor resolve web.far.test
+	expect_output "web.far.test $WEB_IP4"
+	run ctl tor mapaddress mapped.test=web.far.test
+	expect_output mapped.test=web.far.test
+	LIMIT=60 run ctl resolve -p "$PROXY" mapped.test
+	expect_output "$WEB_IP4"
+}
+
+@test "resolve over Tor's SocksPort: both directions, and a name that does not exist" {
+	LIMIT=60 run ctl resolve -p "$PROXY" web.far.test
+	expect_output "$WEB_IP4"
+	LIMIT=60 run ctl resolve -p "$PROXY" -x "$WEB_IP4"
+	expect_match "$output" '.'
+	LIMIT=90 run ctl resolve -p "$PROXY" nobody.far.test
+	expect_status 1
+	expect_match "$output" 'nobody\.far\.test: '
+}
+
+@test "check knows Tor by its answers" {
+	LIMIT=60 run ctl check --no-self-test -p "$PROXY"
+	expect_match "$output" 'proxy: Tor: yes'
+	expect_match "$output" 'proxy: extensions: RESOLVE'
+}
+
+@test "tor via --each-exit: one right line per exit" {
+	LIMIT=60 run --separate-stderr ctl tor via --each-exit -- curl -sS http://web.far.test/peer
+	expect_status 0
+	[ "${#lines[@]}" -eq 4 ] || fail 'not four lines'
+	while read -r exit address; do
+		grep -qE "^$exit exit[1-4] +ok +[0-9.]+ s  $address\$" <<<"$output" || fail "$exit"
+	done < <(sed -n 's/^exits=//p' "$T/far/tor/ready")
+	unattached 0
+}
+
+@test "tor via: 1, 10, 50 and 200 jobs at a time, each at its exit, and stem sees the same" {
+	local exits
+
+	exits=$(sed -n 's/^exits=\(.*\) .*/\1/p' "$T/far/tor/ready")
+	LIMIT=60 run ctl tor via --json --exit "$(head -1 <<<"$exits")" -- curl -sS "http://$WEB_IP4/peer"
+	[ "$(stem results "$T/far/tor/ready" <<<"$output")" = '1 1 1' ] || fail 1
+	LIMIT=60 run ctl tor via --json --exit "$(head -2 <<<"$exits" | paste -sd,)" -r 5 -n 10 -- curl -sS "http://$WEB_IP4/peer"
+	[ "$(stem results "$T/far/tor/ready" <<<"$output")" = '10 10 10' ] || fail 10
+	LIMIT=60 run stem watch "$T/build/sockshimctl" tor via --json -e exit1,exit4 -r 25 -n 50 -- curl -sS "http://$WEB_IP4/peer"
+	expect_output '50 50'
+	LIMIT=120 run ctl tor via --json -E -r 50 -n 200 -- curl -sS "http://$WEB_IP4/peer"
+	[ "$(stem results "$T/far/tor/ready" <<<"$output")" = '200 200 200' ] || fail 200
+}
+
+@test "tor via: grandchildren and several streams of one job stay together" {
+	LIMIT=60 run ctl tor via --json -E -- sh -c 'for i in 1 2 3; do curl -sS http://web.far.test/peer & done; wait'
+	[ "$(jobs_with 3)" -eq 4 ] || fail 'streams'
+}
+
+# jobs_with N: how many jobs in $output had N streams that opened, and one address only
+jobs_with()
+{
+	"$PYTHON" -c 'import json, sys
+print(sum(j["opened"] == int(sys.argv[1]) and len(set(j["stdout"].split())) == 1 and not j["strayed"]
+	for j in map(json.loads, sys.stdin)))' "$1" <<<"$output"
+}
+
+@test "tor via: failures are told, as text and as JUnit, and end soon" {
+	SECONDS=0
+	LIMIT=60 run --separate-stderr ctl tor via -e exit1,exit2 -- curl -sS "http://$WEB_IP4:7009/"
+	expect_status 1
+	[ "$(grep -cE ' exit [0-9]+ .*curl: ' <<<"$output")" -eq 2 ] || fail 'lines'
+	LIMIT=60 run --separate-stderr ctl tor via --junit -E -- sh -c '[ "$TOR_EXIT_NICKNAME" != exit3 ]'
+	expect_status 1
+	[ "$(stem junit <<<"$output")" = '4 1 exit3' ] || fail junit
+	LIMIT=60 run --separate-stderr ctl tor via -t 1 -e exit1 -- sleep 50
+	expect_match "$output" ' timeout '
+	[ "$SECONDS" -lt 30 ] || fail 'slow'
+	run ctl tor via -e nobody -- true
+	expect_status 1
+	unattached 0
+}
+
+@test "tor via: other clients are served meanwhile" {
+	far_start via "$T/build/sockshimctl" tor via -E -- sleep 20
+	wait_for 10 unattached 1
+	LIMIT=20 run in_far curl -sS --max-time 15 --socks5-hostname "$PROXY_IP:$PROXY_PORT" http://web.far.test/
+	expect_output "$WEB_BODY"
+	run ctl tor via -e exit1 -- true
+	expect_status 1
+	expect_match "$output" 'another controller'
+	far_stop via
+	wait_for 10 unattached 0
+}
+
+@test "tor via: __LeaveStreamsUnattached is reset on every way out" {
+	local signal
+
+	for signal in INT TERM HUP QUIT KILL SEGV; do
+		far_start via "$T/build/sockshimctl" tor via -E -- sleep 31
+		wait_for 10 unattached 1
+		in_far kill "-$signal" "$(<"$T/far/via.pid")"
+		wait_for 10 unattached 0
+		far_stop via
+		wait_for 10 eval '! in_far pgrep -x -f "sleep 31"'
+	done
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* tor_result.c - what `sockshimctl tor via` prints: text, JSON, JUnit. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "json.h"
+#include "tor_via.h"
+
+bool result_good(const struct job *j)
+{
+	return !j->failure[0] && WIFEXITED(j->status) && WEXITSTATUS(j->status) == 0 && !j->strayed;
+}
+
+/* "ok", "exit 7", "signal 9", "circuit: TIMEOUT". */
+static void words(const struct job *j, char *out, size_t size)
+{
+	if (j->failure[0])
+		snprintf(out, size, "%s", j->failure);
+	else if (j->strayed)
+		snprintf(out, size, "%d streams elsewhere", j->strayed);
+	else if (WIFSIGNALED(j->status))
+		snprintf(out, size, "signal %d", WTERMSIG(j->status));
+	else if (WEXITSTATUS(j->status))
+		snprintf(out, size, "exit %d", WEXITSTATUS(j->status));
+	else
+		snprintf(out, size, "ok");
+}
+
+static double seconds(const struct job *j)
+{
+	return j->began ? (double)(j->ended - j->began) / 1000 : 0;
+}
+
+/* The first line that it printed: of stderr if it failed. A terminal must not obey it. */
+static void print_first_line(const struct job *j)
+{
+	const char *text = j->text ? j->text[0].text : "";
+
+	if (j->text && !*text)
+		text = j->text[1].text;
+	for (size_t i = 0; text[i] && text[i] != '\n' && i < 200; i++)
+		putchar((unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i]);
+}
+
+static void print_text(const struct job *j)
+{
+	char state[160];
+
+	words(j, state, sizeof(state));
+	printf("%s %-12s %-8s %6.2f s  ", j->exit->fingerprint, j->exit->nickname, state,
+	       seconds(j));
+	print_first_line(j);
+	putchar('\n');
+}
+
+static void print_json(const struct job *j)
+{
+	char state[160];
+
+	words(j, state, sizeof(state));
+	printf("{\"exit\":\"%s\",\"nickname\":\"%s\",\"result\":", j->exit->fingerprint,
+	       j->exit->nickname);
+	json_put_text(stdout, state);
+	printf(",\"ok\":%s,\"status\":", result_good(j) ? "true" : "false");
+	if (j->status >= 0 && WIFEXITED(j->status))
+		printf("%d", WEXITSTATUS(j->status));
+	else
+		fputs("null", stdout);
+	printf(",\"circuit\":\"%s\",\"path\":\"%s\",\"user\":\"%s\",\"seconds\":%.3f,"
+	       "\"streams\":%d,\"attached\":%d,\"opened\":%d,\"strayed\":%d,\"stdout\":",
+	       j->circuit, j->path, j->user, seconds(j), j->streams, j->attached, j->opened,
+	       j->strayed);
+	json_put_text(stdout, j->text ? j->text[0].text : "");
+	fputs(",\"stderr\":", stdout);
+	json_put_text(stdout, j->text ? j->text[1].text : "");
+	puts("}");
+}
+
+void result_print(enum via_format f, const struct job *j)
+{
+	if (f == VIA_TEXT)
+		print_text(j);
+	else if (f == VIA_JSON)
+		print_json(j);
+	fflush(stdout);
+}
+
+/* XML 1.0 has no way to write most control characters; bytes that are no ASCII pass as they are. */
+static void put_xml(const char *text)
+{
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c == '<' || c == '>' || c == '&' || c == '"')
+			printf("&#%d;", c);
+		else if ((c < ' ' && c != '\n' && c != '\t') || c >= 0x7f)
+			putchar('?');
+		else
+			putchar(c);
+	}
+}
+
+static void print_case(const struct job *j)
+{
+	char state[160];
+
+	words(j, state, sizeof(state));
+	printf("  <testcase classname=\"exit\" name=\"%s %s\" time=\"%.3f\">\n", j->exit->nickname,
+	       j->exit->fingerprint, seconds(j));
+	if (!result_good(j)) {
+		fputs("    <failure message=\"", stdout);
+		put_xml(state);
+		fputs("\">", stdout);
+		put_xml(j->text ? j->text[1].text : "");
+		puts("</failure>");
+	}
+	fputs("    <system-out>", stdout);
+	put_xml(j->text ? j->text[0].text : "");
+	puts("</system-out>\n  </testcase>");
+}
+
+void result_report(enum via_format f, const struct job *jobs, size_t count)
+{
+	size_t failures = 0;
+	double time = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		failures += !result_good(&jobs[i]);
+		time += seconds(&jobs[i]);
+	}
+	if (f != VIA_JUNIT)
+		return;
+	printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
+	       " <testsuite name=\"sockshimctl tor via\" tests=\"%zu\" failures=\"%zu\" "
+	       "errors=\"0\" skipped=\"0\" time=\"%.3f\">\n",
+	       count, failures, time);
+	for (size_t i = 0; i < count; i++)
+		print_case(&jobs[i]);
+	puts(" </testsuite>\n</testsuites>");
+	fflush(stdout);
+}
