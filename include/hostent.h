@@ -5,16 +5,16 @@
 
 #include <netdb.h>
 
-#include "addr.h"
+#include "hosts.h"
 
-/* Large enough for HOSTS_ADDRS addresses and a name of 255 bytes. */
-#define HOSTENT_BUFFER 1280
+/* Large enough for whatever a struct hosts holds. */
+#define HOSTENT_BUFFER 8192
 
 /*
- * Fills in `h` with the addresses of `family` (AF_INET, AF_INET6) among `addrs`, everything it points
- * to lying in `buffer`; h_aliases is an empty list. 0, or -ERANGE if the buffer is too small.
+ * Fills in `h` with the names and the addresses of `family` (AF_INET, AF_INET6) in `found`, everything
+ * it points to lying in `buffer`. 0, or -ERANGE if the buffer is too small.
  */
-int hostent_pack(struct hostent *h, char *buffer, size_t size, const char *name, int family,
-		 const struct addr *addrs, size_t count);
+int hostent_pack(struct hostent *h, char *buffer, size_t size, int family,
+		 const struct hosts *found);
 
 #endif

@@ -80,8 +80,8 @@ static bool line_addr(const struct text *word, int family, struct addr *a)
 	static const uint8_t loopback[4] = {127, 0, 0, 1};
 	size_t len = (size_t)(word->end - word->at);
 
-	if (!addr_parse(a, word->at, len))
-		return false;
+	if (memchr(word->at, '%', len) || !addr_parse(a, word->at, len))
+		return false; /* inet_pton(3) knows no scope */
 	if (family == AF_INET && !addr_is_v4(a)) {
 		if (!addr_is_loopback(a))
 			return false;
@@ -94,17 +94,47 @@ static size_t copy_name(char out[static HOSTS_NAME], const struct text *word)
 {
 	size_t len = (size_t)(word->end - word->at);
 
-	if (len >= HOSTS_NAME)
+	if (len >= HOSTS_NAME || memchr(word->at, 0, len))
 		len = 0;
 	memcpy(out, word->at, len);
 	out[len] = '\0';
 	return len;
 }
 
+/* Is it the canonical name, or among the aliases? */
+static bool is_listed(const struct hosts *h, const struct text *word)
+{
+	if (same_name(word, h->canonical, strlen(h->canonical)))
+		return true;
+	for (size_t at = 0; at < h->aliases_len; at += strlen(h->aliases + at) + 1)
+		if (same_name(word, h->aliases + at, strlen(h->aliases + at)))
+			return true;
+	return false;
+}
+
+/* Keeps the names of a line; `line` stands behind its address. */
+static void add_names(struct hosts *h, struct text line)
+{
+	struct text word;
+	size_t len;
+
+	if (!h->canonical[0] && next_word(&line, &word))
+		copy_name(h->canonical, &word);
+	while (next_word(&line, &word)) {
+		len = (size_t)(word.end - word.at);
+		if (is_listed(h, &word) || memchr(word.at, 0, len) ||
+		    len >= sizeof(h->aliases) - h->aliases_len)
+			continue;
+		memcpy(h->aliases + h->aliases_len, word.at, len);
+		h->aliases_len += len;
+		h->aliases[h->aliases_len++] = 0;
+	}
+}
+
 void hosts_find(struct hosts *h, const char *data, size_t len, const char *name, size_t name_len,
 		int family)
 {
-	struct text from = {data, data + len}, line, first, canonical;
+	struct text from = {data, data + len}, line, first;
 	struct addr a;
 
 	if (name_len && name[name_len - 1] == '.')
@@ -113,25 +143,26 @@ void hosts_find(struct hosts *h, const char *data, size_t len, const char *name,
 		if (!next_word(&line, &first) || !line_has(line, name, name_len) ||
 		    !line_addr(&first, family, &a))
 			continue;
-		next_word(&line, &canonical);
-		if (!h->canonical[0])
-			copy_name(h->canonical, &canonical);
+		add_names(h, line);
 		h->addrs[h->count++] = a;
 	}
 }
 
-size_t hosts_reverse(const char *data, size_t len, const struct addr *a,
-		     char out[static HOSTS_NAME])
+bool hosts_reverse(struct hosts *h, const char *data, size_t len, const struct addr *a)
 {
-	struct text from = {data, data + len}, line, first, canonical;
+	struct text from = {data, data + len}, line, first, rest, name;
 	struct addr found;
 
-	out[0] = '\0';
 	while (next_line(&from, &line)) {
 		if (!next_word(&line, &first) || !line_addr(&first, AF_UNSPEC, &found) ||
-		    !addr_same_ip(&found, a) || !next_word(&line, &canonical))
+		    !addr_same_ip(&found, a))
 			continue;
-		return copy_name(out, &canonical);
+		rest = line;
+		if (!next_word(&rest, &name))
+			continue;
+		add_names(h, line);
+		h->addrs[h->count++] = found;
+		return true;
 	}
-	return 0;
+	return false;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* hook_hostent.c - gethostbyname, gethostbyaddr and their relatives. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -16,8 +15,7 @@ static int host_error(int eai)
 	case EAI_AGAIN:
 	case EAI_MEMORY:
 		return TRY_AGAIN;
-	case EAI_ADDRFAMILY:
-		return NO_DATA;
+	case EAI_ADDRFAMILY: /* as libc has it with /etc/hosts */
 	case EAI_NONAME:
 		return HOST_NOT_FOUND;
 	default:
@@ -25,19 +23,27 @@ static int host_error(int eai)
 	}
 }
 
-static bool parse_numeric(const char *name, int family, struct hosts *found)
+/*
+ * Does libc answer without asking anybody, because it is a number or would have to be one? So
+ * glibc's nss/digits_dots.c: digits and dots, or an IPv6 address's first character and a colon.
+ */
+static bool is_numeric(const char *name)
 {
-	struct in_addr v4;
-	struct in6_addr v6;
+	size_t len = strlen(name);
 
-	memset(found, 0, offsetof(struct hosts, addrs));
-	if (family == AF_INET && *name >= '0' && *name <= '9' && inet_aton(name, &v4))
-		found->addrs[found->count++] = addr_v4((const uint8_t *)&v4, 0);
-	else if (family == AF_INET6 && inet_pton(AF_INET6, name, &v6) == 1)
-		found->addrs[found->count++] = addr_v6((const uint8_t *)&v6, 0);
-	strncpy(found->canonical, name, sizeof(found->canonical) - 1);
-	found->canonical[sizeof(found->canonical) - 1] = 0;
-	return found->count > 0;
+	if (strchr(name, ':'))
+		return true; /* or it is no host's name */
+	return *name >= '0' && *name <= '9' && strspn(name, "0123456789.") == len &&
+	       name[len - 1] != '.';
+}
+
+/* No buffer of libc's own is that small. */
+#define LEAST_BUFFER 64
+
+static int too_small(int *error)
+{
+	*error = NETDB_INTERNAL;
+	return errno = ERANGE;
 }
 
 /*
@@ -48,20 +54,21 @@ static int by_name(const char *name, int family, struct hostent *host, char *buf
 		   struct hostent **result, int *error)
 {
 	struct hosts found;
-	int eai = 0;
+	int eai;
 
+	if (is_numeric(name))
+		return real.gethostbyname2_r(name, family, host, buffer, size, result, error);
 	*result = NULL;
-	if (!parse_numeric(name, family, &found))
-		eai = lookup_name(name, family, &found);
+	if (size < LEAST_BUFFER)
+		return too_small(error);
+	eai = lookup_name(name, family, &found);
 	if (eai == LOOKUP_DIRECT)
 		return real.gethostbyname2_r(name, family, host, buffer, size, result, error);
 	*error = host_error(eai);
 	if (eai)
 		return *error == TRY_AGAIN ? EAGAIN : 0;
-	if (hostent_pack(host, buffer, size, found.canonical, family, found.addrs, found.count)) {
-		*error = NETDB_INTERNAL;
-		return errno = ERANGE;
-	}
+	if (hostent_pack(host, buffer, size, family, &found))
+		return too_small(error);
 	*result = host;
 	return 0;
 }
@@ -69,29 +76,32 @@ static int by_name(const char *name, int family, struct hostent *host, char *buf
 static int by_address(const void *address, socklen_t len, int family, struct hostent *host,
 		      char *buffer, size_t size, struct hostent **result, int *error)
 {
+	struct hosts found;
 	struct addr a;
-	char name[HOSTS_NAME];
 	int eai;
 
 	*result = NULL;
-	*error = NETDB_INTERNAL;
+	if (size < LEAST_BUFFER)
+		return too_small(error);
 	if (family == AF_INET && len == 4)
 		a = addr_v4(address, 0);
 	else if (family == AF_INET6 && len == 16)
 		a = addr_v6(address, 0);
-	else
-		return errno = family == AF_INET || family == AF_INET6 ? EINVAL : EAFNOSUPPORT;
-	eai = lookup_address(&a, name);
+	else {
+		*error = HOST_NOT_FOUND;
+		return 0;
+	}
+	eai = lookup_address(&a, &found);
 	if (eai == LOOKUP_DIRECT)
 		return real.gethostbyaddr_r(address, len, family, host, buffer, size, result,
 					    error);
 	*error = host_error(eai);
 	if (eai)
 		return *error == TRY_AGAIN ? EAGAIN : 0;
-	if (hostent_pack(host, buffer, size, name, family, &a, 1)) {
-		*error = NETDB_INTERNAL;
-		return errno = ERANGE;
-	}
+	found.addrs[0] = a;
+	found.count = 1;
+	if (hostent_pack(host, buffer, size, family, &found))
+		return too_small(error);
 	*result = host;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <sys/utsname.h>
 
+#include "order.h"
 #include "sys.h"
 
 static const char hosts_file[] = "/etc/hosts";
@@ -39,10 +40,8 @@ struct hosts_question {
 	const char *name;
 	size_t name_len;
 	int family;
-	struct hosts *found;
+	struct hosts *found, *any; /* any: of either family, or NULL */
 	const struct addr *address;
-	size_t reverse_len;
-	char *reverse;
 };
 
 static bool find_forward(void *arg, const char *data, size_t len)
@@ -50,6 +49,8 @@ static bool find_forward(void *arg, const char *data, size_t len)
 	struct hosts_question *q = arg;
 
 	hosts_find(q->found, data, len, q->name, q->name_len, q->family);
+	if (q->any && !q->found->count)
+		hosts_find(q->any, data, len, q->name, q->name_len, AF_UNSPEC);
 	return false;
 }
 
@@ -57,8 +58,7 @@ static bool find_reverse(void *arg, const char *data, size_t len)
 {
 	struct hosts_question *q = arg;
 
-	q->reverse_len = hosts_reverse(data, len, q->address, q->reverse);
-	return q->reverse_len > 0;
+	return hosts_reverse(q->found, data, len, q->address);
 }
 
 static bool is_localhost(const char *name, size_t len)
@@ -91,7 +91,7 @@ static void set_name(struct hosts *found, const char *name, size_t len)
 	found->canonical[len] = 0;
 }
 
-static int loopback(const char *name, size_t len, int family, struct hosts *found)
+static bool loopback(const char *name, size_t len, int family, struct hosts *found)
 {
 	static const uint8_t ip4[4] = {127, 0, 0, 1}, ip6[16] = {[15] = 1};
 	struct addr a4 = addr_v4(ip4, 0), a6 = addr_v6(ip6, 0);
@@ -101,7 +101,7 @@ static int loopback(const char *name, size_t len, int family, struct hosts *foun
 	if (family != AF_INET6)
 		add(found, &a4);
 	set_name(found, name, len);
-	return 0;
+	return true;
 }
 
 static int resolve_remote(const struct decision *d, int index, int family, struct hosts *found)
@@ -151,31 +151,92 @@ static int answer(const struct session *s, const struct decision *d, const struc
 	return 0;
 }
 
+/* The address that packets to `to` would come from: connecting a datagram socket sends none. */
+static bool source_of(const struct addr *to, struct addr *from)
+{
+	struct sockaddr_storage at;
+	int family = addr_is_v4(to) ? AF_INET : AF_INET6, len = addr_to_sockaddr(to, family, &at);
+	int fd = (int)SYS3(SYS_socket, family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof(at);
+	bool found;
+
+	if (fd < 0)
+		return false;
+	found = sys_connect(fd, &at, (size_t)len) == 0 &&
+		SYS3(SYS_getsockname, fd, &at, &size) == 0 &&
+		addr_from_sockaddr(from, &at, size) == 0;
+	sys_close(fd);
+	return found;
+}
+
+static void sort(struct hosts *found)
+{
+	struct order list[HOSTS_ADDRS];
+
+	for (size_t i = 0; i < found->count; i++) {
+		list[i].to = found->addrs[i];
+		memset(&list[i].from, 0, sizeof(list[i].from));
+		list[i].usable = source_of(&list[i].to, &list[i].from);
+	}
+	order_sort(list, found->count);
+	for (size_t i = 0; i < found->count; i++)
+		found->addrs[i] = list[i].to;
+}
+
+void lookup_sort(struct hosts *found)
+{
+	if (found->count > 1)
+		sort(found);
+}
+
 /* /etc/hosts is not read again for a name that has its virtual address already. */
 static bool is_local(const struct session *s, const struct call *c, int family, struct hosts *found,
 		     int *err)
 {
-	struct hosts_question q = {
-		.name = c->name, .name_len = c->name_len, .family = family, .found = found};
+	struct hosts any;
+	struct hosts_question q = {.name = c->name,
+				   .name_len = c->name_len,
+				   .family = family,
+				   .found = found,
+				   .any = family == AF_UNSPEC ? NULL : &any};
 
 	*err = 0;
 	if (names_find(session_names(s), c->name, c->name_len) >= 0)
 		return false;
+	hosts_clear(&any);
 	read_hosts(find_forward, &q);
 	if (found->count)
 		return true;
-	if (is_localhost(c->name, c->name_len) || is_own(c->name, c->name_len)) {
-		*err = loopback(c->name, c->name_len, family, found);
-		return true;
-	}
-	if (family == AF_UNSPEC)
-		return false;
 	/* A name that the file knows in the other family is the file's all the same. */
-	q.family = AF_UNSPEC;
-	read_hosts(find_forward, &q);
-	*err = found->count ? EAI_ADDRFAMILY : 0;
-	found->count = 0;
+	if (any.count)
+		*err = EAI_ADDRFAMILY;
+	if (!*err && (is_localhost(c->name, c->name_len) || is_own(c->name, c->name_len)))
+		return loopback(c->name, c->name_len, family, found);
 	return *err != 0;
+}
+
+/* A name of which the last part is a number is a mistyped address: no such domain can exist. */
+static bool ends_in_number(const char *name, size_t len)
+{
+	const char *end = name + len, *last = end;
+
+	while (last > name && last[-1] != '.')
+		last--;
+	if (end - last > 2 && last[0] == '0' && (last[1] | 0x20) == 'x')
+		return strspn(last + 2, "0123456789abcdefABCDEF") == (size_t)(end - last - 2);
+	return strspn(last, "0123456789") == (size_t)(end - last);
+}
+
+bool lookup_is_remote(const struct hosts *found)
+{
+	const struct session *s = here();
+
+	if (s && s->settings.resolve == RESOLVE_REMOTE)
+		return true;
+	return s && found->count &&
+	       names_index(addr_is_v4(&found->addrs[0]) ? &s->settings.virtual4
+							: &s->settings.virtual6,
+			   &found->addrs[0]) >= 0;
 }
 
 int lookup_name(const char *name, int family, struct hosts *found)
@@ -185,14 +246,15 @@ int lookup_name(const char *name, int family, struct hosts *found)
 	struct decision d;
 	int err;
 
-	memset(found, 0, offsetof(struct hosts, addrs));
-	found->canonical[0] = 0;
+	hosts_clear(found);
 	if (c.name_len && name[c.name_len - 1] == '.')
 		c.name_len--;
 	if (s && !names_valid(name, c.name_len))
 		return EAI_NONAME;
 	if (s && is_local(s, &c, family, found, &err))
 		return err;
+	if (ends_in_number(name, c.name_len))
+		return EAI_NONAME;
 	switch (decide_here(&c, &d)) {
 	case VERDICT_PASS:
 		return LOOKUP_DIRECT;
@@ -205,7 +267,7 @@ int lookup_name(const char *name, int family, struct hosts *found)
 	}
 }
 
-static int reverse_remote(struct call *c, char name[static HOSTS_NAME])
+static int reverse_remote(struct call *c, struct hosts *found)
 {
 	struct socks_answer answer = {0};
 	struct decision d;
@@ -218,22 +280,25 @@ static int reverse_remote(struct call *c, char name[static HOSTS_NAME])
 	err = tunnel_resolve(&d, &c->to, -1, &answer);
 	if (err || answer.type != 3)
 		return err ? err : EAI_NONAME;
-	memcpy(name, answer.name, HOSTS_NAME);
+	memcpy(found->canonical, answer.name, HOSTS_NAME);
 	return 0;
 }
 
-int lookup_address(const struct addr *a, char name[static HOSTS_NAME])
+int lookup_address(const struct addr *a, struct hosts *found)
 {
 	struct call c = {.kind = CALL_LOOKUP, .has_to = true, .to = *a};
-	struct hosts_question q = {.address = a, .reverse = name};
+	struct hosts_question q = {.address = a, .found = found};
 
+	hosts_clear(found);
 	c.domain = c.family = addr_is_v4(a) ? AF_INET : AF_INET6;
 	if (!here())
 		return EAI_FAIL;
-	if (call_name(&c, name) >= 0)
+	if (call_name(&c, found->canonical) >= 0) {
+		add(found, a);
 		return 0;
+	}
 	if (c.is_virtual)
 		return EAI_NONAME;
 	read_hosts(find_reverse, &q);
-	return q.reverse_len ? 0 : reverse_remote(&c, name);
+	return found->count ? 0 : reverse_remote(&c, found);
 }

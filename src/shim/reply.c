@@ -61,15 +61,15 @@ static int forward(const struct dns_question *q, void *out, size_t size)
 
 static int backward(const struct dns_question *q, void *out, size_t size)
 {
-	char name[HOSTS_NAME];
+	struct hosts found;
 	struct addr a;
-	int err = dns_reverse(q, &a) ? lookup_address(&a, name) : EAI_NONAME;
+	int err = dns_reverse(q, &a) ? lookup_address(&a, &found) : EAI_NONAME;
 
 	if (err == LOOKUP_DIRECT)
 		return -1;
 	if (err)
 		return empty(q, err, out, size);
-	return (int)dns_answer_name(q, name, TTL, out, size);
+	return (int)dns_answer_name(q, found.canonical, TTL, out, size);
 }
 
 int reply(const struct dns_question *q, void *out, size_t size)

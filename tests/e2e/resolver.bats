@@ -197,3 +197,25 @@ every()
 	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
 	assert_no_dns_questions
 }
+
+@test "getent, ping, host names of other alphabets" {
+	check()
+	{
+		run shim getent ahosts web.far.test
+		expect_status 0
+		[ "${#lines[@]}" -eq 3 ] || fail 'not one line a socket type'
+		expect_match "${lines[0]}" '^198\.1[89]\.[0-9.]+ +STREAM web.far.test$'
+		run shim getent ahostsv6 web.far.test
+		expect_match "${lines[0]}" '^fd73:6f63:6b73:7368:[0-9a-f:]+ +STREAM web.far.test$'
+		run shim getent hosts web.far.test box.local.test
+		expect_match "${lines[1]}" '^10\.9\.8\.7 +box.local.test box$'
+		# AI_IDN, AI_CANONIDN: what the proxy will be asked for is the encoded name
+		run shim bash -c 'a=$(getent ahostsv4 münchen.test | head -n 1); echo "$a"; getent hosts ${a%% *}'
+		expect_match "${lines[0]}" ' münchen.test$'
+		expect_match "${lines[1]}" ' xn--mnchen-3ya.test$'
+		run shim ping -c 1 -W 1 web.far.test
+		[ "$status" -ne 0 ] && [ "$status" -ne 124 ] || fail "not refused"
+	}
+	both check
+	quiet
+}

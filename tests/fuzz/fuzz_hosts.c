@@ -21,13 +21,17 @@ static bool has_space(const char *text)
 
 static void check_reverse(const char *text, size_t len, const struct hosts *h)
 {
-	char name[HOSTS_NAME];
-	struct hosts again = {0};
+	const char *name;
+	struct hosts again, back;
 
 	for (size_t i = 0; i < h->count; i++) {
-		size_t n = hosts_reverse(text, len, &h->addrs[i], name);
+		size_t n;
 
-		CHECK(n < sizeof(name) && (memchr(name, 0, n) || strlen(name) == n));
+		hosts_clear(&back);
+		CHECK(hosts_reverse(&back, text, len, &h->addrs[i]) && back.count == 1);
+		name = back.canonical;
+		n = strlen(name);
+		CHECK(back.aliases_len <= sizeof(back.aliases));
 		CHECK(!has_space(name));
 		/* The name found for the address leads to the address (a final dot is dropped). */
 		if (!n || name[n - 1] == '.' || memchr(name, 0, n))

@@ -56,7 +56,7 @@ static void names(void **state)
 		{"www", "192.0.2.1 2001:db8::1 192.0.2.6 Web.Example"},
 		{"old-www", ""},
 		{"again.example", "192.0.2.1 again.example"},
-		{"scoped", "fe80::1%2 scoped"},
+		{"scoped", ""},
 		{"mapped", "192.0.2.4 mapped"},
 		{"other", "192.0.2.5 dotted."},
 		{"dotted", ""},
@@ -132,24 +132,43 @@ static void reverse(void **state)
 		{"192.0.2.2", ""},
 		{"192.0.2.6", "last"},
 	};
-	char out[HOSTS_NAME];
+	struct hosts h;
 	struct addr a;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
 		assert_true(addr_parse(&a, table[i][0], strlen(table[i][0])));
 		a.port = 80;
-		assert_int_equal(hosts_reverse(sample, strlen(sample), &a, out),
-				 strlen(table[i][1]));
-		assert_string_equal(out, table[i][1]);
+		hosts_clear(&h);
+		assert_int_equal(hosts_reverse(&h, sample, strlen(sample), &a), !!table[i][1][0]);
+		assert_string_equal(h.canonical, table[i][1]);
+		assert_int_equal(h.count, !!table[i][1][0]);
 	}
+}
+
+static void aliases(void **state)
+{
+	struct hosts h = {0};
+	struct addr a;
+
+	(void)state;
+	/* of each line, and no name twice */
+	hosts_find(&h, sample, strlen(sample), "www", 3, AF_UNSPEC);
+	assert_string_equal(h.canonical, "Web.Example");
+	assert_int_equal(h.aliases_len, 4 + 13 + 5);
+	assert_memory_equal(h.aliases, "www\0web2.example\0last", 22);
+	hosts_clear(&h);
+	addr_parse(&a, "192.0.2.5", 9);
+	assert_true(hosts_reverse(&h, sample, strlen(sample), &a));
+	assert_int_equal(h.aliases_len, 6);
+	assert_string_equal(h.aliases, "other");
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names),  cmocka_unit_test(families), cmocka_unit_test(bounds),
-		cmocka_unit_test(pieces), cmocka_unit_test(reverse),
+		cmocka_unit_test(pieces), cmocka_unit_test(reverse),  cmocka_unit_test(aliases),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
