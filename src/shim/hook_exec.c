@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "program.h"
@@ -18,6 +19,8 @@
 #include "sys.h"
 
 extern char **environ;
+
+#define STACK_MAX 32768 /* bytes of an environment on the stack */
 
 static const char preload[] = "LD_PRELOAD=";
 static const char prefix[] = "SOCKSHIM_";
@@ -73,11 +76,12 @@ static bool in_list(const char *list, const char *library)
 	return false;
 }
 
+/* Of two LD_PRELOADs ld.so takes the last, others the first: there must be but one. */
 static bool is_kept(char *const *env)
 {
 	char *const *e = find(env, preload);
 
-	if (!e || !in_list(*e + sizeof(preload) - 1, needed))
+	if (!e || find(e + 1, preload) || !in_list(*e + sizeof(preload) - 1, needed))
 		return false;
 	for (const char *p = needed + strlen(needed) + 1; p < needed + needed_len;
 	     p += strlen(p) + 1) {
@@ -128,6 +132,8 @@ static char **keep(char *const *env, char *space)
 	size_t n = count(env), used = 0;
 	char **out = (char **)(void *)space;
 
+	if (!space)
+		return (char **)sizeof(*out); /* EFAULT: without the session nothing is started */
 	for (size_t i = 0; i < n; i++)
 		if (strncmp(env[i], preload, sizeof(preload) - 1) != 0 &&
 		    strncmp(env[i], prefix, sizeof(prefix) - 1) != 0)
@@ -162,8 +168,22 @@ static bool stays(char *const *env)
 	return !needed_len || !can_read(env) || is_kept(env);
 }
 
+/*
+ * Environments of thousands of variables do not fit on the stack of every thread. This memory stays:
+ * after vfork nobody comes back to free it, and they are rare.
+ */
+static char *mapped(size_t size)
+{
+	long at =
+		SYS6(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return at < 0 && at > -4096 ? NULL : (char *)at;
+}
+
 /* An environment with the session in it: the given one, or one on the caller's stack. */
-#define KEEP(env) (stays(env) ? (char **)(env) : keep(env, alloca(room(env))))
+#define KEEP(env)                                                                                  \
+	(stays(env) ? (char **)(env)                                                               \
+		    : keep(env, room(env) > STACK_MAX ? mapped(room(env)) : alloca(room(env))))
 
 /* sockshim itself is static: inside a session it starts another one. */
 static bool is_launcher(const struct session *s, int dirfd, const char *path)
@@ -382,4 +402,16 @@ WRAP FILE *popen(const char *command, const char *mode)
 	f = real.popen(command, mode);
 	environ = was;
 	return f;
+}
+
+/* $(…) in the words is the shell's. */
+WRAP int wordexp(const char *restrict words, wordexp_t *restrict result, int flags)
+{
+	char **was = environ;
+	int error;
+
+	environ = KEEP(was);
+	error = real.wordexp(words, result, flags);
+	environ = was;
+	return error;
 }

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <wordexp.h>
 
 #include "decide.h"
 #include "log.h"

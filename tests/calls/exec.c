@@ -4,6 +4,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <wordexp.h>
 
 #include "fragment.h"
 
@@ -23,14 +24,17 @@ static char *nothing[] = {NULL};
 
 FRAGMENT(execve)
 {
-	char *argv[] = ARGUMENTS;
+	static char first[4096];
+	char *argv[] = ARGUMENTS, *two[] = {first, (char *)"LD_PRELOAD=", NULL};
 
 	FAILS(execve(BAD, argv, nothing), EFAULT);
 	FAILS(execve(self(), BAD, nothing), EFAULT);
 	FAILS(execve(self(), argv, BAD), EFAULT);
 	FAILS(execve("/nonexistent", argv, nothing), ENOENT);
 	FAILS(execve("/", argv, nothing), EACCES);
-	execve(self(), argv, nothing);
+	/* ld.so would take the last of two */
+	snprintf(first, sizeof(first), "LD_PRELOAD=%s", getenv("LD_PRELOAD"));
+	execve(self(), argv, two);
 	return say_wrong(__FILE__, __LINE__, "execve");
 }
 
@@ -57,11 +61,17 @@ FRAGMENT(execvp)
 
 FRAGMENT(execvpe)
 {
+	enum { COUNT = 20000 };
+	static char *many[COUNT + 1];
 	char *argv[] = SEARCH;
 
 	FAILS(execvpe("no-such-program", argv, nothing), ENOENT);
 	FAILS(execvpe("env", argv, BAD), EFAULT);
-	execvpe("env", argv, nothing);
+	/* more than fits on a small stack */
+	for (size_t i = 0; i < COUNT; i++)
+		many[i] = (char *)"NAME=value";
+	many[COUNT] = NULL;
+	execvpe("env", argv, many);
 	return say_wrong(__FILE__, __LINE__, "execvpe");
 }
 
@@ -174,5 +184,22 @@ FRAGMENT(popen)
 	environ = was;
 	CHECK(f);
 	CHECK(pclose(f) == 0);
+	return 0;
+}
+
+FRAGMENT(wordexp)
+{
+	char **was = environ, text[4200];
+	wordexp_t result;
+	int error;
+
+	CHECK(wordexp("a b", &result, WRDE_NOCMD) == 0 && result.we_wordc == 2);
+	wordfree(&result);
+	snprintf(text, sizeof(text), "$(%s session && echo ok)", self());
+	environ = nothing;
+	error = wordexp(text, &result, 0);
+	environ = was;
+	CHECK(error == 0 && result.we_wordc == 1 && !strcmp(result.we_wordv[0], "ok"));
+	wordfree(&result);
 	return 0;
 }

@@ -77,3 +77,29 @@ our own ends: page page"
 	handed "$T/build/sockshim" -p "$PROXY" -o Inherited=allow -o Inbound=any
 	expect_match "$output" 'inherited connection: page.*datagrams: sent.*accepted: 192.0.2.2 stranger'
 }
+
+# in_session COMMAND…: what it starts is in the session
+in_session()
+{
+	run shim -q "$@"
+	expect_status 0
+}
+
+@test "whatever environment it is given, a program stays in the session" {
+	local calls=$T/build/tests/calls/calls
+
+	check()
+	{
+		in_session env -i "$calls" session
+		in_session env -u LD_PRELOAD -u SOCKSHIM_SESSION bash -c "exec -c $calls session"
+		in_session env LD_PRELOAD=libdl.so.2 "$calls" session
+		in_session env 'LD_PRELOAD=libdl.so.2 libm.so.6' sh -c "$calls session"
+		in_session "$PYTHON" -c "import subprocess; subprocess.run(['$calls', 'session'], env={}, check=True)"
+		in_session "$PYTHON" -c "import os; os.posix_spawn('/bin/sh', ['sh', '-c', 'exit 3'], {}); \
+import sys; sys.exit(os.waitstatus_to_exitcode(os.wait()[1]) != 3)"
+		in_session perl -e "%ENV = (); system('$calls session') and die"
+		in_session "$T/build/sockshim" -q -p "$PROXY" "$calls" session
+	}
+	both check
+	assert_no_packets
+}
