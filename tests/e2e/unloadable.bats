@@ -85,7 +85,7 @@ refuses()
 
 @test "the library is missing: refused" {
 	mkdir "$T/tmp/alone"
-	cp "$B/sockshim" "$T/tmp/alone/"
+	cp "$T/build/sockshim" "$T/tmp/alone/"
 	check()
 	{
 		run --separate-stderr in_prog "$T/tmp/alone/sockshim" -p "$PROXY" curl -sS "http://$WEB_IP4/"
@@ -100,7 +100,7 @@ refuses()
 
 @test "a library that is no library: refused" {
 	mkdir "$T/tmp/broken"
-	cp "$B/sockshim" "$T/tmp/broken/"
+	cp "$T/build/sockshim" "$T/tmp/broken/"
 	echo 'not a library' >"$T/tmp/broken/libsockshim.so"
 	check()
 	{

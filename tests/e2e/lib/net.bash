@@ -38,6 +38,10 @@ net_up()
 	install -d -m 1777 "$T/tmp"
 	install -d -o 65534 -g 65534 "$T/home/user"
 	: >"$T/far/proxies"
+	# a copy: reachable for an ordinary user wherever the tree is, and whole even if somebody builds meanwhile
+	mkdir "$T/build/tests"
+	cp -p "$B/sockshim" "$B/sockshimctl" "$B/libsockshim.so" "$T/build/"
+	cp -Rp "$B/tests/e2e" "$T/build/tests/"
 	_side_up prog "$PROG_DNS"
 	_side_up far "$FAR_DNS"
 	_cable
@@ -89,7 +93,7 @@ _side_up()
 	chmod 644 "$dir/etc/resolv.conf" "$dir/etc/hosts" "$dir/etc/nsswitch.conf"
 
 	setpriv --pdeathsig KILL unshare --net --mount --uts --ipc --pid --fork --kill-child=KILL \
-		bash "$E2E/lib/side" "$side" "$T" "$B" "$E2E" </dev/null >"$dir/side.log" 2>&1 3>&- &
+		bash "$E2E/lib/side" "$side" "$T" "$E2E" </dev/null >"$dir/side.log" 2>&1 3>&- &
 	echo $! >"$dir/unshare"
 	wait_for 10 test -e "$dir/pid" || { cat "$dir/side.log" >&2; return 1; }
 }
