@@ -79,16 +79,19 @@ static void put_stream(struct bytes_out *o, const struct session *s, const struc
 }
 
 /* The proxy itself is at fault: worth a line. A target that it could not reach is not. */
-static bool proxy_at_fault(const struct stream *st)
+static bool proxy_at_fault(const struct session *s, const struct stream *st)
 {
-	return st->state == STREAM_CONNECTING || !st->socks.replied;
+	const struct proxy *p = &s->settings.proxies[st->proxy];
+
+	return st->state == STREAM_CONNECTING || !st->socks.replied ||
+	       !socks_code_errno(p->protocol, st->socks.code);
 }
 
 static void say_failed(const struct session *s, const struct call *c, const struct stream *st,
 		       int error)
 {
 	struct log_line l;
-	enum log_level level = proxy_at_fault(st) ? LOG_WARN : LOG_INFO;
+	enum log_level level = proxy_at_fault(s, st) ? LOG_WARN : LOG_INFO;
 	struct bytes_out *o;
 
 	if (!log_wants(level))
