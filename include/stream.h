@@ -30,7 +30,8 @@ struct stream {
 	bool blocking;	   /* connect(2) returned 0 or waited: the descriptor blocks */
 	uint64_t deadline; /* CLOCK_MONOTONIC in ns; 0: none */
 	uint64_t started;
-	uint64_t serial; /* drawn per stream, for Isolate connection */
+	uint64_t serial;	 /* drawn per stream, for Isolate connection */
+	uint32_t sent, received; /* bytes of the handshake so far */
 };
 
 /* Prepares a stream for `to` (and the name it stands for, or -1) as `d` decided. */

@@ -19,6 +19,7 @@ struct stream_entry {
 	struct addr to;	  /* the address that the program used */
 	int32_t name;	  /* index into the names table, or -1 */
 	int32_t pid;
+	uint32_t sent, received; /* bytes of the handshake, which are not the program's */
 };
 
 size_t streams_size(void);

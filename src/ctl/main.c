@@ -14,6 +14,7 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{"resolve", resolve_main, "names to addresses and back, as the proxy sees them"},
+	{"streams", streams_main, "the open streams of sessions"},
 	{"names", names_main, "the virtual addresses of a session"},
 	{"check", check_main, "does wrapping work here, what is the proxy, does anything leak"},
 	{"tor", tor_main, "a client of Tor's control port"},

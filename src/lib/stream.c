@@ -255,6 +255,7 @@ static int send_some(struct stream *st, const struct socks_request *rq, int fd)
 	if (n < 0)
 		return n == -EINTR ? 0 : (int)n;
 	socks_sent(&st->socks, rq, (size_t)n);
+	st->sent += (uint32_t)n;
 	/* The reply cannot be here yet: waiting for it first saves a recv(2) in vain. */
 	return socks_next(&st->socks) == SOCKS_RECEIVE ? POLLIN : 0;
 }
@@ -274,6 +275,7 @@ static int receive_some(struct stream *st, const struct socks_request *rq, int f
 		socks_eof(&st->socks);
 	else
 		socks_input(&st->socks, rq, reply, (size_t)n, answer);
+	st->received += (uint32_t)n;
 	return 0;
 }
 

@@ -39,6 +39,7 @@ struct body {
 	uint64_t ip[2];
 	uint64_t scope_port; /* scope << 32 | port */
 	uint64_t pid_name;   /* pid << 32 | name */
+	uint64_t handshake;  /* sent << 32 | received */
 };
 #define BODY_WORDS (sizeof(struct body) / sizeof(uint64_t))
 
@@ -46,7 +47,6 @@ struct entry {
 	uint32_t seq;
 	uint32_t suspect; /* number of the reaper that wants to drop it, or 0 */
 	struct body body;
-	uint64_t unused;
 };
 
 struct streams {
@@ -77,6 +77,7 @@ static void pack(struct body *b, const struct stream_entry *e)
 	memcpy(b->ip, e->to.ip, sizeof(b->ip));
 	b->scope_port = (uint64_t)e->to.scope << 32 | e->to.port;
 	b->pid_name = (uint64_t)(uint32_t)e->pid << 32 | (uint32_t)e->name;
+	b->handshake = (uint64_t)e->sent << 32 | e->received;
 }
 
 static void unpack(struct stream_entry *e, const struct body *b)
@@ -89,6 +90,8 @@ static void unpack(struct stream_entry *e, const struct body *b)
 	e->to.port = (uint16_t)b->scope_port;
 	e->name = (int32_t)(uint32_t)b->pid_name;
 	e->pid = (int32_t)(b->pid_name >> 32);
+	e->sent = (uint32_t)(b->handshake >> 32);
+	e->received = (uint32_t)b->handshake;
 }
 
 /* Copies what stands at place `i`. False if it is free or just being written. */

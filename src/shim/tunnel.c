@@ -142,6 +142,8 @@ static void list(const struct session *s, const struct stream *st, int fd)
 		.to = st->to,
 		.name = st->name,
 		.pid = sys_getpid(),
+		.sent = st->sent,
+		.received = st->received,
 	};
 
 	if (!e.cookie || streams_add(session_streams(s), &e) < 0)

@@ -47,6 +47,8 @@ static struct stream_entry entry(uint64_t cookie, int32_t pid)
 	e.to.scope = (uint32_t)(cookie * 5);
 	e.to.port = (uint16_t)cookie;
 	e.name = (int32_t)(cookie % 1000) - 1;
+	e.sent = (uint32_t)(cookie * 7);
+	e.received = (uint32_t)(cookie * 11);
 	return e;
 }
 
@@ -54,7 +56,8 @@ static bool whole(const struct stream_entry *e)
 {
 	struct stream_entry want = entry(e->cookie, e->pid);
 
-	return want.started == e->started && want.name == e->name && addr_equal(&want.to, &e->to);
+	return want.started == e->started && want.name == e->name && want.sent == e->sent &&
+	       want.received == e->received && addr_equal(&want.to, &e->to);
 }
 
 static int add(struct streams *t, uint64_t cookie)
