@@ -283,7 +283,7 @@ static bool collect(const struct streams_settings *o, double seconds)
 	drop_closed();
 	take_rates(seconds);
 	qsort(now.at, now.count, sizeof(*now.at), by_start);
-	for (size_t i = 0; i < now.count; i++)
+	for (size_t i = 0; now.at && i < now.count; i++)
 		take_program(&now.at[i], i ? &now.at[i - 1] : NULL);
 	if (has_tor)
 		ask_tor();
