@@ -37,6 +37,9 @@ PIE   = -pie
 # The launcher without the loader's work: half of its start-up time. `make STATIC=` links it as usual.
 STATIC ?= $(if $(filter /%,$(shell $(CC) -print-file-name=libc.a)),$(if $(SAN),,-static-pie))
 
+# HMAC-SHA256 for SAFECOOKIE (sockshimctl tor). Without it the cookie itself is sent.
+NETTLE := $(shell $(CC) -E -include nettle/hmac.h - </dev/null >/dev/null 2>&1 && echo -lnettle)
+
 sources = $(wildcard $(addsuffix /*.[cS],$(addprefix src/,$(1))))
 objects = $(addsuffix .o,$(addprefix $(B)/$(1)/,$(basename $(2))))
 BOTH := $(call sources,core lib)
@@ -95,7 +98,7 @@ $(B)/sockshim: PIE = $(or $(STATIC),-pie)
 $(B)/sockshim: $(RUN) $(CORE)
 	$(EXE)
 $(B)/sockshimctl: $(CTL) $(CORE)
-	$(EXE) -pthread -lnettle
+	$(EXE) -pthread $(NETTLE)
 
 $(B)/obj/tests/unit/%.o: CPPFLAGS += -DVECTORS='"$(abspath tests/unit/decide.vectors)"'
 $(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(CORE)

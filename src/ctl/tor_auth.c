@@ -7,12 +7,17 @@
  * kernels have none of it: "address family not supported" on the machine this was written on.
  */
 #include <errno.h>
-#include <nettle/hmac.h>
-#include <nettle/version.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#if __has_include(<nettle/hmac.h>)
+#include <nettle/hmac.h>
+#include <nettle/version.h>
+#define HAS_HMAC true
+#else
+#define HAS_HMAC false
+#endif
 
 #include "ctl.h"
 #include "sys.h"
@@ -144,6 +149,7 @@ static void by_cookie(struct tor *t, const uint8_t cookie[static COOKIE])
 
 static void hmac(const char *key, const uint8_t *message, size_t len, uint8_t out[static HASH])
 {
+#if __has_include(<nettle/hmac.h>)
 	struct hmac_sha256_ctx ctx;
 
 	hmac_sha256_set_key(&ctx, strlen(key), (const uint8_t *)key);
@@ -152,6 +158,10 @@ static void hmac(const char *key, const uint8_t *message, size_t len, uint8_t ou
 	hmac_sha256_digest(&ctx, out);
 #else
 	hmac_sha256_digest(&ctx, HASH, out);
+#endif
+#else
+	(void)key, (void)message, (void)len, (void)out;
+	ctl_die(1, "this sockshimctl was built without nettle: SAFECOOKIE cannot be used");
 #endif
 }
 
@@ -193,7 +203,7 @@ static const char *choose(const struct tor_settings *s, const struct offer *o, b
 		return "null";
 	if (password && offers(o, "HASHEDPASSWORD"))
 		return "password";
-	if (offers(o, "SAFECOOKIE"))
+	if (HAS_HMAC && offers(o, "SAFECOOKIE"))
 		return "safecookie";
 	if (offers(o, "COOKIE"))
 		return "cookie";
