@@ -45,7 +45,8 @@ objects = $(addsuffix .o,$(addprefix $(B)/$(1)/,$(basename $(2))))
 BOTH := $(call sources,core lib)
 LIB  := $(call objects,pic,$(BOTH) $(call sources,shim))
 CORE := $(call objects,obj,$(BOTH))
-RUN  := $(call objects,obj,$(call sources,run))
+GUARD := $(call objects,obj,$(call sources,guard))
+RUN  := $(call objects,obj,$(call sources,run)) $(GUARD)
 CTL  := $(call objects,obj,$(call sources,ctl))
 PROGRAMS := $(if $(RUN),$(B)/sockshim) $(if $(CTL),$(B)/sockshimctl)
 LIBRARY  := $(if $(call sources,shim),$(B)/libsockshim.so)
@@ -101,7 +102,7 @@ $(B)/sockshimctl: $(CTL) $(CORE)
 	$(EXE) -pthread $(NETTLE)
 
 $(B)/obj/tests/unit/%.o: CPPFLAGS += -DVECTORS='"$(abspath tests/unit/decide.vectors)"'
-$(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(CORE)
+$(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(CORE) $(GUARD)
 	@mkdir -p $(@D)
 	$(EXE) -lcmocka
 $(E2E): $(B)/tests/e2e/%: tests/e2e/programs/%.c $(B)/flags

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * filter.c - the guard's seccomp filter, as BPF that is made at run time (the gate's address is drawn
+ * for each session; libseccomp cannot compare the instruction pointer).
+ *
+ * Theory of operation. A number is looked for among the judged ones; all others leave by the same
+ * ALLOW without another field having been loaded, which makes the kernel cache them (5.11). socket()
+ * and setsockopt() carry all that matters in registers: their answers here are decide()'s for
+ * CALL_SOCKET and CALL_OPTION, and a test compares the two. The other ABIs of the machine are refused
+ * the network: their arguments are laid out differently, and hardly a program uses them.
+ */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "filter.h"
+
+/* Newer than some headers; the numbers are the kernel's. */
+#define PROTO_MPTCP 262
+#define FAMILY_KEY 15
+#define FAMILY_NETLINK 16
+#define FAMILY_PACKET 17
+#define FAMILY_ALG 38
+#define OPTION_BINDTODEVICE 25
+#define OPTION_BINDTOIFINDEX 62
+#define OPTION_UNICAST_IF 50
+#define OPTION_UNICAST_IF6 76
+#define OPTION_2292PKTINFO 2
+#define OPTION_2292RTHDR 5
+#define OPTION_2292PKTOPTIONS 6
+#define OPTION_RTHDR 57
+#define TYPE_PACKET 10
+#define TYPE_COUNT 11
+#define FASTOPEN 0x20000000
+#ifndef SECCOMP_RET_USER_NOTIF
+#define SECCOMP_RET_USER_NOTIF 0x7fc00000U
+#endif
+#define IO_URING_SETUP 425 /* the same on every machine; enter and register follow */
+#define IO_URING_LAST 427
+#define PAGE_BITS 0xfffff000u
+
+#define FIELD(name) ((uint32_t)offsetof(struct seccomp_data, name))
+/* The low half of an argument comes first on the machines that sys.h knows. */
+#define ARG(i) (FIELD(args) + 8u * (i))
+#define ARG_HIGH(i) (ARG(i) + 4u)
+
+enum label {
+	NEXT, /* the next instruction */
+	FOREIGN,
+	FOREIGN_OTHER,
+	SOCKET,
+	SOCKET_INET,
+	SOCKET_STREAM,
+	SOCKET_DGRAM,
+	OPTION,
+	OPTION_IP,
+	OPTION_IP6,
+	SENDTO,
+	GATE,
+	ALLOW,
+	NOTIFY,
+	NO_CALL,
+	NO_DEVICE,
+	NO_FAMILY,
+	NO_PROTOCOL,
+	NO_TYPE,
+	NO_RIGHT,
+	BAD_TYPE,
+	LABELS
+};
+
+struct build {
+	struct sock_filter *out;
+	size_t n;
+	bool full;
+	uint8_t to[FILTER_MAX][2]; /* labels of jumps */
+	size_t at[LABELS];
+};
+
+static void put(struct build *b, uint16_t code, uint32_t k, enum label yes, enum label no)
+{
+	if (b->n == FILTER_MAX) {
+		b->full = true;
+		return;
+	}
+	b->out[b->n] = (struct sock_filter){.code = code, .k = k};
+	b->to[b->n][0] = (uint8_t)yes;
+	b->to[b->n][1] = (uint8_t)no;
+	b->n++;
+}
+
+static void load(struct build *b, uint32_t offset)
+{
+	put(b, BPF_LD | BPF_W | BPF_ABS, offset, NEXT, NEXT);
+}
+
+static void mask(struct build *b, uint32_t bits)
+{
+	put(b, BPF_ALU | BPF_AND | BPF_K, bits, NEXT, NEXT);
+}
+
+static void when(struct build *b, uint32_t value, enum label yes)
+{
+	put(b, BPF_JMP | BPF_JEQ | BPF_K, value, yes, NEXT);
+}
+
+static void unless(struct build *b, uint32_t value, enum label no)
+{
+	put(b, BPF_JMP | BPF_JEQ | BPF_K, value, NEXT, no);
+}
+
+static void answer(struct build *b, uint32_t action)
+{
+	put(b, BPF_RET | BPF_K, action, NEXT, NEXT);
+}
+
+/* A jump to anywhere: both branches of a comparison reach 255 instructions. */
+static void go(struct build *b, enum label to)
+{
+	put(b, BPF_JMP | BPF_JEQ | BPF_K, 0, to, to);
+}
+
+static void here(struct build *b, enum label l)
+{
+	b->at[l] = b->n;
+}
+
+static void ending(struct build *b, enum label l, uint32_t action)
+{
+	here(b, l);
+	answer(b, action);
+}
+
+static void refusal(struct build *b, enum label l, int error)
+{
+	ending(b, l, SECCOMP_RET_ERRNO | (uint32_t)error);
+}
+
+static void numbers(struct build *b, const uint32_t *nr, size_t count, enum label yes)
+{
+	for (size_t i = 0; i < count; i++)
+		when(b, nr[i], yes);
+}
+#define NUMBERS(b, list, yes) numbers(b, list, sizeof(list) / sizeof((list)[0]), yes)
+
+#if defined __x86_64__
+#define ARCH_OWN AUDIT_ARCH_X86_64
+#define ARCH_OTHER AUDIT_ARCH_I386
+#define X32 0x40000000u
+/* socketcall, socket, bind, connect, listen, setsockopt, sendto, sendmsg, sendmmsg, io_uring_* */
+static const uint32_t other_numbers[] = {102, 359, 361, 362, 363, 366,
+					 369, 370, 345, 425, 426, 427};
+/* socket connect sendto sendmsg bind listen setsockopt sendmmsg; 5xx: those with x32's structures */
+static const uint32_t x32_numbers[] = {X32 | 41,  X32 | 42,  X32 | 44,	X32 | 46,  X32 | 49,
+				       X32 | 50,  X32 | 54,  X32 | 307, X32 | 518, X32 | 538,
+				       X32 | 541, X32 | 425, X32 | 426, X32 | 427};
+/* Linux before 5.5 takes x32's own numbers without the bit, too. */
+static const uint32_t odd_numbers[] = {518, 538, 541};
+#elif defined __aarch64__
+#define ARCH_OWN AUDIT_ARCH_AARCH64
+#define ARCH_OTHER AUDIT_ARCH_ARM
+static const uint32_t other_numbers[] = {102, 281, 282, 283, 284, 290,
+					 294, 296, 374, 425, 426, 427};
+#endif
+
+static void put_number(struct build *b)
+{
+	load(b, FIELD(arch));
+	unless(b, ARCH_OWN, FOREIGN_OTHER);
+	load(b, FIELD(nr));
+#ifdef X32
+	put(b, BPF_JMP | BPF_JGE | BPF_K, X32, FOREIGN, NEXT);
+	NUMBERS(b, odd_numbers, NO_CALL);
+#endif
+	when(b, SYS_socket, SOCKET);
+	when(b, SYS_sendto, SENDTO);
+	when(b, SYS_setsockopt, OPTION);
+	when(b, SYS_sendmsg, GATE);
+	when(b, SYS_connect, GATE);
+	when(b, SYS_bind, GATE);
+	when(b, SYS_listen, GATE);
+	when(b, SYS_sendmmsg, GATE);
+	for (uint32_t nr = IO_URING_SETUP; nr <= IO_URING_LAST; nr++)
+		when(b, nr, NO_CALL);
+	go(b, ALLOW);
+}
+
+static void put_foreign(struct build *b)
+{
+	here(b, FOREIGN);
+#ifdef X32
+	NUMBERS(b, x32_numbers, NO_CALL);
+#endif
+	go(b, ALLOW);
+	here(b, FOREIGN_OTHER);
+	unless(b, ARCH_OTHER, NO_CALL);
+	load(b, FIELD(nr));
+	NUMBERS(b, other_numbers, NO_CALL);
+	go(b, ALLOW);
+}
+
+/* As decide.c: decide_socket() and transport(). */
+static void put_socket(struct build *b)
+{
+	here(b, SOCKET);
+	load(b, ARG(0));
+	when(b, AF_UNIX, ALLOW);
+	when(b, AF_INET, SOCKET_INET);
+	when(b, AF_INET6, SOCKET_INET);
+	when(b, AF_UNSPEC, ALLOW);
+	when(b, FAMILY_NETLINK, ALLOW);
+	when(b, FAMILY_ALG, ALLOW);
+	when(b, FAMILY_KEY, ALLOW);
+	when(b, FAMILY_PACKET, NO_RIGHT);
+	go(b, NO_FAMILY);
+	here(b, SOCKET_INET);
+	load(b, ARG(1));
+	mask(b, ~(uint32_t)(SOCK_CLOEXEC | SOCK_NONBLOCK));
+	when(b, SOCK_STREAM, SOCKET_STREAM);
+	when(b, SOCK_DGRAM, SOCKET_DGRAM);
+	when(b, SOCK_RAW, ALLOW);
+	when(b, TYPE_PACKET, NO_RIGHT);
+	put(b, BPF_JMP | BPF_JGE | BPF_K, TYPE_COUNT, BAD_TYPE, NO_TYPE);
+	here(b, SOCKET_STREAM);
+	load(b, ARG(2));
+	when(b, 0, ALLOW);
+	when(b, IPPROTO_TCP, ALLOW);
+	go(b, NO_PROTOCOL);
+	here(b, SOCKET_DGRAM);
+	load(b, ARG(2));
+	when(b, 0, ALLOW);
+	when(b, IPPROTO_UDP, ALLOW);
+	when(b, IPPROTO_ICMP, ALLOW);
+	when(b, IPPROTO_ICMPV6, ALLOW);
+	go(b, NO_PROTOCOL);
+}
+
+/* As decide.c: decide_option(). */
+static void put_option(struct build *b)
+{
+	static const uint32_t both[] = {MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP};
+	static const uint32_t away6[] = {OPTION_UNICAST_IF,	OPTION_UNICAST_IF6,
+					 OPTION_2292PKTINFO,	OPTION_2292RTHDR,
+					 OPTION_2292PKTOPTIONS, OPTION_RTHDR};
+
+	here(b, OPTION);
+	load(b, ARG(1));
+	when(b, IPPROTO_IP, OPTION_IP);
+	when(b, IPPROTO_IPV6, OPTION_IP6);
+	when(b, IPPROTO_SCTP, NO_PROTOCOL);
+	unless(b, SOL_SOCKET, ALLOW);
+	load(b, ARG(2));
+	when(b, OPTION_BINDTODEVICE, NO_RIGHT);
+	when(b, OPTION_BINDTOIFINDEX, NO_RIGHT);
+	go(b, ALLOW);
+	here(b, OPTION_IP);
+	load(b, ARG(2));
+	when(b, IP_ADD_MEMBERSHIP, NO_DEVICE);
+	when(b, IP_ADD_SOURCE_MEMBERSHIP, NO_DEVICE);
+	NUMBERS(b, both, NO_DEVICE);
+	when(b, IP_OPTIONS, NO_RIGHT);
+	when(b, OPTION_UNICAST_IF, NO_RIGHT);
+	go(b, ALLOW);
+	here(b, OPTION_IP6);
+	load(b, ARG(2));
+	when(b, IPV6_JOIN_GROUP, NO_DEVICE);
+	when(b, IPV6_JOIN_ANYCAST, NO_DEVICE);
+	NUMBERS(b, both, NO_DEVICE);
+	NUMBERS(b, away6, NO_RIGHT);
+	go(b, ALLOW);
+}
+
+/* Without an address it is send(2): free. The data of MSG_FASTOPEN would leave in a SYN. */
+static void put_sendto(struct build *b)
+{
+	here(b, SENDTO);
+	load(b, ARG(3));
+	put(b, BPF_JMP | BPF_JSET | BPF_K, FASTOPEN, GATE, NEXT);
+	load(b, ARG(4));
+	unless(b, 0, GATE);
+	load(b, ARG_HIGH(4));
+	when(b, 0, ALLOW);
+}
+
+static void put_gate(struct build *b, uint64_t gate)
+{
+	here(b, GATE);
+	load(b, FIELD(instruction_pointer) + 4);
+	unless(b, (uint32_t)(gate >> 32), NOTIFY);
+	load(b, FIELD(instruction_pointer));
+	mask(b, PAGE_BITS);
+	put(b, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)gate & PAGE_BITS, ALLOW, NOTIFY);
+}
+
+static void put_endings(struct build *b)
+{
+	ending(b, ALLOW, SECCOMP_RET_ALLOW);
+	ending(b, NOTIFY, SECCOMP_RET_USER_NOTIF);
+	refusal(b, NO_CALL, ENOSYS);
+	refusal(b, NO_DEVICE, ENODEV);
+	refusal(b, NO_FAMILY, EAFNOSUPPORT);
+	refusal(b, NO_PROTOCOL, EPROTONOSUPPORT);
+	refusal(b, NO_TYPE, ESOCKTNOSUPPORT);
+	refusal(b, NO_RIGHT, EPERM);
+	refusal(b, BAD_TYPE, EINVAL);
+}
+
+/* A jump counts from the instruction behind it. */
+static bool resolve(struct build *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		for (int side = 0; side < 2; side++) {
+			uint8_t l = b->to[i][side];
+			size_t to = l == NEXT ? i + 1 : b->at[l];
+
+			if (BPF_CLASS(b->out[i].code) != BPF_JMP)
+				continue;
+			if (to <= i || to - i - 1 > UINT8_MAX)
+				return false;
+			*(side ? &b->out[i].jf : &b->out[i].jt) = (uint8_t)(to - i - 1);
+		}
+	}
+	return true;
+}
+
+size_t filter_build(struct sock_filter out[static FILTER_MAX], uint64_t gate)
+{
+	struct build b = {.out = out};
+
+	put_number(&b);
+	put_foreign(&b);
+	put_socket(&b);
+	put_option(&b);
+	put_sendto(&b);
+	put_gate(&b, gate);
+	put_endings(&b);
+	return !b.full && resolve(&b) ? b.n : 0;
+}
