@@ -6,6 +6,7 @@
 #ifndef SOCKSHIM_DECIDE_H
 #define SOCKSHIM_DECIDE_H
 
+#include "bytes.h"
 #include "settings.h"
 
 enum call_kind {
@@ -91,5 +92,9 @@ enum verdict decide(const struct settings *s, const struct call *c, struct decis
 /* "datagrams cannot pass a SOCKS proxy" and "set Localhost direct to allow loopback"; static. */
 const char *reason_words(enum reason r);
 const char *reason_hint(enum reason r);
+
+/* Puts "refused: connect to example.com:80: a Match block says Refuse; …", or the target alone. */
+void decide_words(struct bytes_out *o, const struct call *c, const struct decision *d);
+void decide_target(struct bytes_out *o, const struct call *c);
 
 #endif

@@ -109,28 +109,6 @@ enum verdict decide_here(struct call *c, struct decision *d)
 	return decide(s ? &s->settings : NULL, c, d);
 }
 
-static void put_target(struct bytes_out *o, const struct call *c)
-{
-	char text[ADDR_TEXT];
-
-	if (c->name && c->domain == AF_UNIX) {
-		bytes_put_text(o, *c->name ? "" : "@");
-		bytes_put(o, c->name + !*c->name, c->name_len - !*c->name);
-	} else if (c->name) {
-		bytes_put(o, c->name, c->name_len);
-		if (c->kind != CALL_LOOKUP) {
-			bytes_put_text(o, ":");
-			bytes_put_number(o, c->to.port);
-		}
-	} else if (c->has_to) {
-		addr_print_port(&c->to, text);
-		bytes_put_text(o, text);
-	} else {
-		bytes_put_text(o, "address family ");
-		bytes_put_number(o, (uint64_t)(unsigned int)c->domain);
-	}
-}
-
 /* A full table says yes to everything new: silence beats a flood. */
 bool said_before(const struct call *c, uint8_t reason)
 {
@@ -155,25 +133,11 @@ bool said_before(const struct call *c, uint8_t reason)
 
 int refuse(const struct call *c, const struct decision *d)
 {
-	static const char *const verb[] = {"socket of ", "connect to ", "send to ",
-					   "bind to ",	 "listen on ",	"option of ",
-					   "lookup of ", "socket to ",	"accept from "};
-	const char *hint = reason_hint((enum reason)d->reason);
 	struct log_line l;
-	struct bytes_out *o;
 
 	if (!log_wants(LOG_WARN) || said_before(c, d->reason))
 		return d->error;
-	o = say(&l, LOG_WARN);
-	bytes_put_text(o, d->verdict == VERDICT_NARROW ? "on loopback only: " : "refused: ");
-	bytes_put_text(o, verb[c->kind]);
-	put_target(o, c);
-	bytes_put_text(o, ": ");
-	bytes_put_text(o, reason_words((enum reason)d->reason));
-	if (hint && *hint) {
-		bytes_put_text(o, "; ");
-		bytes_put_text(o, hint);
-	}
+	decide_words(say(&l, LOG_WARN), c, d);
 	log_end(&l);
 	return d->error;
 }
