@@ -11,6 +11,7 @@
 #ifndef SOCKSHIM_SESSION_H
 #define SOCKSHIM_SESSION_H
 
+#include "attempts.h"
 #include "names.h"
 #include "settings.h"
 #include "streams.h"
@@ -25,8 +26,10 @@ struct session {
 	int32_t owner; /* pid of the launcher; of the first process without one */
 	uint64_t launcher_dev, launcher_ino; /* its file: static, and may be started all the same */
 	char library[4096];		     /* path as LD_PRELOAD has it; "" without a launcher */
+	uint64_t gate;			     /* where the guard's gate belongs; 0: no guard */
+	bool unprivileged; /* setuid programs get no privilege (PR_SET_NO_NEW_PRIVS) */
 	struct settings settings;
-	/* names and streams follow, each on pages of its own */
+	/* names, streams and attempts follow, each on pages of its own */
 };
 
 /*
@@ -59,6 +62,7 @@ void session_end(struct session *s, const char *name);
 
 struct names *session_names(const struct session *s);
 struct streams *session_streams(const struct session *s);
+struct attempts *session_attempts(const struct session *s);
 
 /* Writes the id in hex. */
 void session_id(const struct session *s, char out[static 17]);

@@ -23,6 +23,7 @@ enum inbound { INBOUND_LOOPBACK, INBOUND_NONE, INBOUND_ANY };
 enum half_close { HALF_CLOSE_AUTO, HALF_CLOSE_PASS, HALF_CLOSE_HOLD };
 enum unwrappable { UNWRAPPABLE_REFUSE, UNWRAPPABLE_ALLOW };
 enum inherited_sockets { INHERITED_REFUSE, INHERITED_ALLOW };
+enum guard_mode { GUARD_AUTO, GUARD_REQUIRE, GUARD_OFF };
 enum log_level { LOG_SILENT, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 struct proxy {

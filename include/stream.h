@@ -22,6 +22,7 @@ struct stream {
 	struct socks socks;
 	struct addr to;	 /* what the program asked for */
 	int32_t name;	 /* index into the names table, or -1 */
+	int32_t pid;	 /* of the program, for Isolate process */
 	uint8_t state;	 /* enum stream_state */
 	uint8_t command; /* enum socks_command */
 	uint8_t proxy;	 /* index into settings.proxies */

@@ -39,7 +39,7 @@ static size_t head_size(void)
 
 static size_t whole_size(void)
 {
-	return head_size() + pages(names_size()) + pages(streams_size());
+	return head_size() + pages(names_size()) + pages(streams_size()) + pages(attempts_size());
 }
 
 /* Copies what is used, so that unused pages stay untouched. */
@@ -389,4 +389,10 @@ struct names *session_names(const struct session *s)
 struct streams *session_streams(const struct session *s)
 {
 	return (struct streams *)((uintptr_t)s + head_size() + pages(names_size()));
+}
+
+struct attempts *session_attempts(const struct session *s)
+{
+	return (struct attempts *)((uintptr_t)s + head_size() + pages(names_size()) +
+				   pages(streams_size()));
 }

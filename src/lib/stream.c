@@ -68,7 +68,7 @@ static uint8_t isolation_token(const struct session *s, const struct stream *st,
 	if (st->isolate != ISOLATE_SESSION)
 		bytes_put_u8(&o, '-');
 	if (st->isolate == ISOLATE_PROCESS)
-		bytes_put_number(&o, (uint64_t)sys_getpid());
+		bytes_put_number(&o, (uint64_t)(uint32_t)(st->pid ? st->pid : sys_getpid()));
 	else if (st->isolate == ISOLATE_DESTINATION)
 		put_destination(&o, st, name);
 	else if (st->isolate == ISOLATE_CONNECTION)

@@ -26,19 +26,28 @@
  *   makes one and takes the terminal. If it is suspended and continued, whoever continues it gives
  *   the terminal to our group, and the launcher hands it on.
  *
- * The launcher holds the session's memory (session.h), and the guard's supervisor will be here.
+ * The launcher holds the session's memory (session.h), and is the guard's supervisor: a signalfd ends
+ * the supervisor's wait when there are signals, which are taken as before. Processes that outlive the
+ * command need a supervisor still: a copy of this process stays for them, with nothing of the launcher's
+ * but the guard's own descriptors.
+ *
  * Mustn't: read or write the terminal, change its own process group, keep a descriptor that the child
  * could inherit. If the launcher is killed the child goes on.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "guard.h"
+#include "log.h"
 #include "run.h"
 #include "sys.h"
 
@@ -52,11 +61,14 @@ typedef uint64_t mask_t;
 struct child {
 	const struct command *cmd;
 	pid_t pid;
-	int stopped; /* by this signal; 0: it runs */
+	int stopped;	 /* by this signal; 0: it runs */
+	bool supervised; /* the supervisor is at work in this process */
 };
 
-/* What the child takes back before it executes the command; vfork(2) shares it with the launcher. */
+/* What the child takes back before it executes the command; it shares this with the launcher. */
 struct inherited {
+	const struct command *cmd;
+	struct guard_plan *guard; /* NULL: none */
 	mask_t mask;
 	bool child_ignored; /* SIGCHLD was ignored */
 	int parent_death;   /* PR_SET_PDEATHSIG */
@@ -83,13 +95,19 @@ static void prepare(struct inherited *in)
 }
 
 /* In the child, on the launcher's memory: only system calls. */
-static void execute(const struct command *cmd, struct inherited *in)
+static int execute(void *arg)
 {
+	struct inherited *in = arg;
+	const struct command *cmd = in->cmd;
+
+	if (in->guard && guard_put_on(in->guard) < 0)
+		_exit(EXIT_CANNOT);
 	if (in->parent_death)
 		prctl(PR_SET_PDEATHSIG, in->parent_death);
 	if (in->child_ignored)
 		signal(SIGCHLD, SIG_IGN);
 	set_mask(in->mask, NULL);
+	cmd->session->unprivileged = in->guard && in->guard->unprivileged;
 	execve(cmd->path, cmd->argv, cmd->env);
 	if (errno == ENOEXEC && cmd->script)
 		execve(cmd->script[0], cmd->script, cmd->env);
@@ -97,15 +115,31 @@ static void execute(const struct command *cmd, struct inherited *in)
 	_exit(EXIT_CANNOT);
 }
 
-static pid_t start(const struct command *cmd)
+/* vfork(2) on a stack of its own; with a guard the child leaves its listener in our descriptors. */
+static pid_t spawn(struct inherited *in)
+{
+	static _Alignas(64) char stack[65536];
+	int flags = CLONE_VM | CLONE_VFORK | SIGCHLD | (in->guard ? CLONE_FILES : 0);
+
+	return clone(execute, stack + sizeof(stack), flags, in);
+}
+
+static pid_t start(const struct command *cmd, struct guard_plan *guard)
 {
 	static struct inherited in;
 	pid_t pid;
 
+	in.cmd = cmd;
+	in.guard = guard;
 	prepare(&in);
-	pid = vfork();
-	if (pid == 0)
-		execute(cmd, &in);
+	pid = spawn(&in);
+	if (pid > 0 && guard && guard->tried && guard->listener < 0) {
+		waitpid(pid, NULL, 0);
+		in.guard = NULL;
+		cmd->session->gate = 0;
+		cmd->unguarded(cmd, -guard->listener);
+		pid = spawn(&in);
+	}
 	if (pid < 0)
 		die(EXIT_CANNOT, "no process for %s: %s", cmd->path, strerror(errno));
 	if (in.error) {
@@ -136,6 +170,28 @@ static void stop_by(int sig)
 	kill(getpid(), sig); /* one signal, even if the terminal's own is waiting here */
 	set_mask(~MASK(sig), NULL);
 	set_mask(~(mask_t)0, NULL);
+}
+
+/*
+ * The supervisor's own process, for those that the command leaves behind. It must not keep the
+ * terminal, a pipe that somebody reads to its end, or a place in a job.
+ */
+static void __attribute__((noreturn)) linger(const struct command *cmd)
+{
+	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	setsid();
+	guard_keep_own(null);
+	for (int fd = 0; fd <= 2; fd++)
+		dup2(null, fd);
+	if (null > 2)
+		close(null);
+	if (chdir("/") < 0)
+		_exit(EXIT_CANNOT);
+	set_mask(~(MASK(SIGTERM) | MASK(SIGINT)), NULL);
+	guard_linger();
+	session_end(cmd->session, cmd->session_name);
+	_exit(0);
 }
 
 /* Is `group` the terminal's foreground group? If so and `next` is not 0, that becomes it. */
@@ -177,10 +233,14 @@ static bool others_live(void)
 	return pid == 0;
 }
 
-static void __attribute__((noreturn)) end_as(const struct command *cmd, int status)
+static void __attribute__((noreturn)) end_as(const struct child *c, int status)
 {
-	if (!others_live())
-		session_end(cmd->session, cmd->session_name);
+	bool others = others_live();
+
+	if (others && c->supervised && guard_is_needed() && fork() == 0)
+		linger(c->cmd);
+	if (!others)
+		session_end(c->cmd->session, c->cmd->session_name);
 	if (WIFSIGNALED(status))
 		end_by(WTERMSIG(status));
 	_exit(WEXITSTATUS(status));
@@ -200,7 +260,7 @@ static bool take_status(struct child *c)
 	if (pid <= 0)
 		return false;
 	if (WIFEXITED(status) || WIFSIGNALED(status))
-		end_as(c->cmd, status);
+		end_as(c, status);
 	c->stopped = WIFSTOPPED(status) ? WSTOPSIG(status) : 0;
 	return true;
 }
@@ -275,12 +335,35 @@ static void handle(struct child *c, siginfo_t *si)
 		pass_on(c, si);
 }
 
+/* False if it cannot be: then the kernel fails the calls that need it, and a line says why. */
+static bool supervise(struct child *c, int listener)
+{
+	const mask_t all = ~(mask_t)0;
+	int wake = (int)SYS4(SYS_signalfd4, -1, &all, sizeof(all), SFD_CLOEXEC | SFD_NONBLOCK);
+	int error = wake < 0 ? wake : guard_begin(c->cmd->session, listener, wake);
+
+	log_start(&c->cmd->session->settings);
+	if (error < 0)
+		warn("the guard's supervisor cannot start: %s; calls past the library fail",
+		     strerror(-error));
+	return error >= 0;
+}
+
 void child_run(const struct command *cmd)
 {
-	struct child c = {.cmd = cmd, .pid = start(cmd)};
+	static struct guard_plan plan;
+	const struct timespec at_once = {0};
+	struct child c = {.cmd = cmd};
 	siginfo_t si;
 
-	for (;;)
-		if (take_signal(~(mask_t)0, &si, NULL) > 0)
+	if (cmd->guarded)
+		guard_plan(&plan, cmd->session);
+	c.pid = start(cmd, cmd->guarded ? &plan : NULL);
+	c.supervised = cmd->guarded && plan.listener >= 0 && supervise(&c, plan.listener);
+	for (;;) {
+		if (c.supervised)
+			guard_serve();
+		while (take_signal(~(mask_t)0, &si, c.supervised ? &at_once : NULL) > 0)
 			handle(&c, &si);
+	}
 }

@@ -2,17 +2,20 @@
 /* main.c - sockshim: runs a command whose connections go through a SOCKS proxy. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "inherit.h"
+#include "guard.h"
 #include "run.h"
 
 /* Large, and written to only where they are used. */
 static struct settings settings;
 static struct conf conf;
+static int command_kind; /* enum program_kind */
 
 /*
  * A caller may have closed descriptors 0 to 2. Until the command runs, which finds them closed again,
@@ -78,6 +81,57 @@ static void admit(const char *path, enum program_kind kind)
 		warn("%s %s: it bypasses the proxy (Unwrappable allow)", path, why);
 }
 
+/* A supervisor above this process judges already, through the gate of its own session: that is joined. */
+static bool join_outer(struct session *s)
+{
+	const char *name = getenv(SESSION_ENV);
+	int error;
+	struct session *outer = name ? session_open(name, &error) : NULL;
+
+	if (!outer)
+		return false;
+	s->gate = outer->gate;
+	s->unprivileged = outer->unprivileged;
+	session_close(outer);
+	return s->gate != 0;
+}
+
+static void no_guard(const char *path, const char *why)
+{
+	if (settings.guard == GUARD_REQUIRE)
+		die(EXIT_USAGE, "Guard require: %s", why);
+	if (settings.log >= LOG_WARN)
+		warn("no guard: %s; programs that the library cannot load in are refused", why);
+	admit(path, (enum program_kind)command_kind);
+}
+
+static void unguarded(const struct command *cmd, int error)
+{
+	if (error != EBUSY || !join_outer(cmd->session))
+		no_guard(cmd->path, guard_error(error));
+}
+
+/* A setuid program runs, with the caller's own rights: nobody can be given more behind a filter. */
+static bool is_guarded(const char *path)
+{
+	const char *why;
+
+	if (settings.guard == GUARD_OFF) {
+		admit(path, (enum program_kind)command_kind);
+		return false;
+	}
+	why = guard_lacks();
+	if (!why) {
+		if ((command_kind == PROGRAM_SETUID || command_kind == PROGRAM_SETCAP) &&
+		    geteuid() && settings.log >= LOG_WARN)
+			warn("%s %s: it runs without its privilege", path,
+			     program_words((enum program_kind)command_kind));
+		return true;
+	}
+	no_guard(path, why);
+	return false;
+}
+
 static struct session *make_session(const char *library_path, char name[static SESSION_NAME])
 {
 	int error;
@@ -100,10 +154,11 @@ static void __attribute__((noreturn)) run(char **argv)
 	static char path[PATH_MAX], library_path[PATH_MAX];
 	char session[SESSION_NAME];
 	struct command cmd = {.path = path, .argv = argv};
-	int kind = find(argv[0], path);
 
-	admit(path, (enum program_kind)kind);
-	if (kind == PROGRAM_UNKNOWN)
+	command_kind = find(argv[0], path);
+	cmd.guarded = is_guarded(path);
+	cmd.unguarded = unguarded;
+	if (command_kind == PROGRAM_UNKNOWN)
 		cmd.script = command_script(path, argv);
 	cmd.session = make_session(library(library_path), session);
 	inherit_scan(cmd.session, say_inherited);

@@ -57,6 +57,9 @@ struct command {
 	char **script; /* run instead if execve(2) says ENOEXEC; or NULL */
 	struct session *session;
 	const char *session_name;
+	bool guarded;
+	/* The guard cannot be put on, for this reason: ends the program, or allows to go on. */
+	void (*unguarded)(const struct command *cmd, int error);
 };
 void child_run(const struct command *cmd) __attribute__((noreturn));
 

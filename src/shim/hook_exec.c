@@ -194,32 +194,70 @@ static bool is_launcher(const struct session *s, int dirfd, const char *path)
 	       st.st_dev == s->launcher_dev && st.st_ino == s->launcher_ino;
 }
 
+/* One line for each program: what becomes of it, and why. */
+static void say_start(const char *path, const char *what, const char *why, const char *more)
+{
+	struct call c = {.name = path, .name_len = strlen(path)};
+	struct log_line l;
+	struct bytes_out *o;
+
+	if (!log_wants(LOG_WARN) || said_before(&c, REASON_COUNT))
+		return;
+	o = say(&l, LOG_WARN);
+	bytes_put_text(o, what);
+	bytes_put_text(o, path);
+	bytes_put_text(o, ": it ");
+	bytes_put_text(o, why);
+	bytes_put_text(o, more);
+	log_end(&l);
+}
+
+/* Would this program run with more rights than its caller's, were it not for the guard? */
+static const char *is_privileged(int dirfd, const char *path)
+{
+	const unsigned int group = S_ISGID | S_IXGRP;
+	struct stat st;
+	char caps[32];
+
+	if (SYS4(SYS_newfstatat, dirfd, path, &st, 0) < 0)
+		return NULL;
+	if (((st.st_mode & S_ISUID) && st.st_uid != (uid_t)SYS0(SYS_geteuid)) ||
+	    ((st.st_mode & group) == group && st.st_gid != (gid_t)SYS0(SYS_getegid)))
+		return program_words(PROGRAM_SETUID);
+	if (dirfd == AT_FDCWD &&
+	    SYS4(SYS_getxattr, path, "security.capability", caps, sizeof(caps)) > 0)
+		return program_words(PROGRAM_SETCAP);
+	return NULL;
+}
+
+/* The guard takes over where the library cannot follow. */
+static int check_guarded(const struct session *s, int dirfd, const char *path)
+{
+	const char *why = s->unprivileged ? is_privileged(dirfd, path) : NULL;
+
+	if (why)
+		say_start(path, "without its privilege: ", why,
+			  ", and under the guard nobody gets more rights");
+	return 0;
+}
+
 /* 0, or -EACCES (and one line) for a program that the library cannot follow into. */
 static int check(int dirfd, const char *path)
 {
 	const struct session *s = here();
-	struct call c = {.name = path};
-	struct log_line l;
-	struct bytes_out *o;
 	int kind;
 
 	if (s && s->settings.unwrappable == UNWRAPPABLE_ALLOW)
 		return 0;
+	if (s && s->gate)
+		return check_guarded(s, dirfd, path);
 	kind = program_judge(dirfd, path);
 	if (kind < 0 || kind == PROGRAM_WRAPPABLE || kind == PROGRAM_SCRIPT ||
 	    kind == PROGRAM_UNKNOWN || (kind == PROGRAM_STATIC && is_launcher(s, dirfd, path)))
 		return 0;
-	c.name_len = strlen(path);
-	if (!log_wants(LOG_WARN) || said_before(&c, REASON_COUNT))
-		return -EACCES;
-	o = say(&l, LOG_WARN);
-	bytes_put_text(o, "refused: start of ");
-	bytes_put_text(o, path);
-	bytes_put_text(o, ": it ");
-	bytes_put_text(o, program_words((enum program_kind)kind));
-	bytes_put_text(o, ", so its connections cannot be seen; set Unwrappable allow to run it "
-			  "unprotected");
-	log_end(&l);
+	say_start(path, "refused: start of ", program_words((enum program_kind)kind),
+		  ", so its connections cannot be seen; set Unwrappable allow to run it "
+		  "unprotected");
 	return -EACCES;
 }
 

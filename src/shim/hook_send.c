@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "gate.h"
 #include "shim.h"
 #include "sys.h"
 
@@ -63,12 +64,12 @@ WRAP ssize_t sendto(int fd, const void *data, size_t len, int flags, const struc
 		    socklen_t to_len)
 {
 	if (!to)
-		return real.sendto(fd, data, len, flags, to, to_len);
+		return pass_sendto(fd, data, len, flags, to, to_len);
 	switch (judge_send(fd, to, to_len, flags)) {
 	case WAY_PASS:
-		return real.sendto(fd, data, len, flags, to, to_len);
+		return pass_sendto(fd, data, len, flags, to, to_len);
 	case WAY_WITHOUT:
-		return real.sendto(fd, data, len, flags & ~MSG_FASTOPEN, NULL, 0);
+		return pass_sendto(fd, data, len, flags & ~MSG_FASTOPEN, NULL, 0);
 	default:
 		return -1;
 	}
@@ -79,15 +80,15 @@ WRAP ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 	struct msghdr without;
 
 	if (!readable(msg, sizeof(*msg)))
-		return real.sendmsg(fd, msg, flags);
+		return pass_sendmsg(fd, msg, flags);
 	switch (judge_message(fd, msg, flags)) {
 	case WAY_PASS:
-		return real.sendmsg(fd, msg, flags);
+		return pass_sendmsg(fd, msg, flags);
 	case WAY_WITHOUT:
 		without = *msg;
 		without.msg_name = NULL;
 		without.msg_namelen = 0;
-		return real.sendmsg(fd, &without, flags & ~MSG_FASTOPEN);
+		return pass_sendmsg(fd, &without, flags & ~MSG_FASTOPEN);
 	default:
 		return -1;
 	}
@@ -100,7 +101,7 @@ static int send_first_alone(int fd, struct mmsghdr *msgs, int flags)
 
 	without.msg_hdr.msg_name = NULL;
 	without.msg_hdr.msg_namelen = 0;
-	sent = real.sendmmsg(fd, &without, 1, flags & ~MSG_FASTOPEN);
+	sent = pass_sendmmsg(fd, &without, 1, flags & ~MSG_FASTOPEN);
 	if (sent == 1)
 		msgs[0].msg_len = without.msg_len;
 	return sent;
@@ -119,14 +120,14 @@ WRAP int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags)
 	for (; good < count && readable(&msgs[good], sizeof(msgs[good])); good++) {
 		way = judge_message(fd, &msgs[good].msg_hdr, flags);
 		if (way == WAY_WITHOUT)
-			return good ? real.sendmmsg(fd, msgs, good, flags)
+			return good ? pass_sendmmsg(fd, msgs, good, flags)
 				    : send_first_alone(fd, msgs, flags);
 		if (way == WAY_REFUSED && good == 0)
 			return -1;
 		if (way == WAY_REFUSED) {
 			errno = before;
-			return real.sendmmsg(fd, msgs, good, flags);
+			return pass_sendmmsg(fd, msgs, good, flags);
 		}
 	}
-	return real.sendmmsg(fd, msgs, count, flags);
+	return pass_sendmmsg(fd, msgs, count, flags);
 }

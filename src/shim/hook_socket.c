@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "gate.h"
 #include "shim.h"
 #include "sys.h"
 
@@ -37,13 +38,13 @@ int socket_connect(int fd, const struct sockaddr *to, socklen_t len)
 	int32_t name;
 
 	if (!call_address(&c, CALL_CONNECT, fd, to, len))
-		return real.connect(fd, to, len) < 0 ? -errno : 0;
+		return pass_connect(fd, to, len) < 0 ? -errno : 0;
 	name = call_name(&c, text);
 	switch (decide_here(&c, &d)) {
 	case VERDICT_PROXY:
 		return tunnel_connect(fd, &c, &d, name);
 	case VERDICT_PASS:
-		return real.connect(fd, to, len) < 0 ? -errno : 0;
+		return pass_connect(fd, to, len) < 0 ? -errno : 0;
 	default:
 		return wrong_family(fd, &c) ? -EAFNOSUPPORT : -refuse(&c, &d);
 	}
@@ -91,14 +92,14 @@ WRAP int bind(int fd, const struct sockaddr *at, socklen_t len)
 	struct decision d;
 
 	if (!call_address(&c, CALL_BIND, fd, at, len))
-		return real.bind(fd, at, len);
+		return pass_bind(fd, at, len);
 	switch (decide_here(&c, &d)) {
 	case VERDICT_PASS:
-		return real.bind(fd, at, len);
+		return pass_bind(fd, at, len);
 	case VERDICT_NARROW:
 		refuse(&c, &d);
 		len = narrowed(fd, &c, &loopback);
-		return real.bind(fd, (struct sockaddr *)&loopback, len);
+		return pass_bind(fd, (struct sockaddr *)&loopback, len);
 	default:
 		return (int)libc_result(-refuse(&c, &d));
 	}
@@ -114,16 +115,16 @@ WRAP int listen(int fd, int backlog)
 	if (getsockname(fd, (struct sockaddr *)&own, &len) < 0 ||
 	    (own.ss_family != AF_INET && own.ss_family != AF_INET6) ||
 	    !call_address(&c, CALL_LISTEN, fd, (struct sockaddr *)&own, len))
-		return real.listen(fd, backlog);
+		return pass_listen(fd, backlog);
 	switch (decide_here(&c, &d)) {
 	case VERDICT_PASS:
-		return real.listen(fd, backlog);
+		return pass_listen(fd, backlog);
 	case VERDICT_NARROW:
 		refuse(&c, &d);
 		len = narrowed(fd, &c, &own);
-		if (real.bind(fd, (struct sockaddr *)&own, len) < 0)
+		if (pass_bind(fd, (struct sockaddr *)&own, len) < 0)
 			return -1;
-		return real.listen(fd, backlog);
+		return pass_listen(fd, backlog);
 	default:
 		return (int)libc_result(-refuse(&c, &d));
 	}

