@@ -41,7 +41,7 @@ net_up()
 	# a copy: reachable for an ordinary user wherever the tree is, and whole even if somebody builds meanwhile
 	mkdir "$T/build/tests"
 	cp -p "$B/sockshim" "$B/sockshimctl" "$B/libsockshim.so" "$T/build/"
-	cp -Rp "$B/tests/e2e" "$T/build/tests/"
+	cp -Rp "$B/tests/e2e" "$B/tests/calls" "$T/build/tests/"
 	_side_up prog "$PROG_DNS"
 	_side_up far "$FAR_DNS"
 	_cable
