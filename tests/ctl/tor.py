@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The tests of `sockshimctl tor` against a control port that is written here (e2e/torctl.bats has a real Tor)."""
+import base64
 import hashlib
 import hmac
 import os
@@ -319,6 +320,80 @@ def ends_in_the_middle():
         status, out, err = tor(t, "getinfo", "version")
         equal((status, out), (1, ""))
         true("closed the connection" in err or "reset" in err, err)
+
+
+# ---- via, without a network ----
+
+NS = (b"250+ns/all=\r\nr guard " + b"A" * 27 + b" 2026-01-01 00:00:00 127.0.0.1 9001 0\r\n"
+      b"s Fast Guard Running Valid\r\nw Bandwidth=10\r\n"
+      b"r middle " + b"B" * 27 + b" 2026-01-01 00:00:00 127.0.0.2 9001 0\r\ns Running Valid\r\n"
+      b"r way/out " + b"C" * 27 + b" 2026-01-01 00:00:00 127.0.0.3 9001 0\r\ns Exit Running Valid\r\n"
+      b"r bad " + b"D" * 27 + b" 2026-01-01 00:00:00 127.0.0.4 9001 0\r\ns BadExit Exit Running Valid\r\n"
+      b"r asleep " + b"E" * 27 + b" 2026-01-01 00:00:00 127.0.0.5 9001 0\r\ns Exit Valid\r\n"
+      b".\r\n250 OK\r\n")
+VIA = {"GETINFO ns/all": NS, "GETINFO entry-guards": b"250-entry-guards=\r\n250 OK\r\n",
+       "GETINFO net/listeners/socks": b'250-net/listeners/socks="unix:/x" "127.0.0.1:1"\r\n250 OK\r\n',
+       "GETINFO stream-status": b"250+stream-status=\r\n4 NEW 0 late.test:80\r\n5 SUCCEEDED 2 x:80\r\n.\r\n250 OK\r\n",
+       "SETEVENTS": b"250 OK\r\n", "SETCONF": b"250 OK\r\n", "RESETCONF": b"250 OK\r\n",
+       "ATTACHSTREAM": b"250 OK\r\n", "CLOSECIRCUIT": b"250 OK\r\n", "CLOSESTREAM": b"250 OK\r\n",
+       "GETCONF __LeaveStreamsUnattached": b"250 __LeaveStreamsUnattached=0\r\n",
+       "EXTENDCIRCUIT": b"250 EXTENDED 9\r\n650 CIRC 3 BUILT $X PURPOSE=CONFLUX_LINKED\r\n"
+                        b"650 CIRC 9 BUILT $X PURPOSE=GENERAL\r\n"
+                        b"650 STREAM 1 NEW 0 dir.test:80 PURPOSE=DIR_FETCH\r\n"
+                        b"650 STREAM 2 NEW 0 other.test:80 PURPOSE=USER SOCKS_USERNAME=\"x\"\r\n"}
+
+
+def lines(server, start):
+    return [line.decode().strip() for line in server.heard if line.startswith(start)]
+
+
+@test
+def via_asks_for_what_it_should():
+    """via: a path of three, the setting set and reset, others' and late streams given back, Tor's own left alone"""
+    with Tor(answers=VIA) as t:
+        status, out, err = tor(t, "via", "--each-exit", "--", "sh", "-c", "echo $TOR_EXIT_NICKNAME; sleep 0.2")
+        equal((status, err), (0, ""), out)
+        fields = out.split()
+        equal((fields[0], fields[1], fields[2], fields[-1]), (base64.b64decode("C" * 27 + "=").hex().upper(), "way/out", "ok", "way/out"))
+        path = lines(t, b"EXTENDCIRCUIT")[0].split()[2].split(",")
+        equal((len(path), len(set(path)), path[-1]), (3, 3, "$" + fields[0]))
+        true(path[0] == "$" + "00" * 20, path)
+        equal(lines(t, b"SETCONF"), ["SETCONF __LeaveStreamsUnattached=1"])
+        equal(lines(t, b"RESETCONF"), ["RESETCONF __LeaveStreamsUnattached"])
+        equal(lines(t, b"ATTACHSTREAM"), ["ATTACHSTREAM 2 0", "ATTACHSTREAM 4 0"])
+        equal(lines(t, b"CLOSECIRCUIT"), ["CLOSECIRCUIT 9"])
+
+
+@test
+def via_refuses():
+    """via: another controller at work, no exit, no SocksPort, an unknown exit: one line, and nothing is set"""
+    for change, args in (({"GETCONF": b"250 __LeaveStreamsUnattached=1\r\n"}, ["--each-exit"]),
+                         ({"GETINFO ns/all": b"250+ns/all=\r\n.\r\n250 OK\r\n"}, ["--each-exit"]),
+                         ({"GETINFO net": b'250-net/listeners/socks="unix:/x"\r\n250 OK\r\n'}, ["--each-exit"]),
+                         ({}, ["--exit", "nobody"])):
+        with Tor(answers={**change, **VIA, **change}) as t:
+            status, out, err = tor(t, "via", *args, "true")
+            equal((status, out, len(err.splitlines())), (1, "", 1), f"{change}: {err}")
+            equal(lines(t, b"SETCONF"), [])
+
+
+@test
+def via_circuits_fail():
+    """via: a circuit that cannot be built is tried three times; Tor going away ends it soon"""
+    answers = {**VIA, "EXTENDCIRCUIT": b"250 EXTENDED 9\r\n650 CIRC 9 FAILED $X REASON=DESTROYED "
+                                       b"REMOTE_REASON=CONNECTFAILED\r\n"}
+    with Tor(answers=answers) as t:
+        status, out, _ = tor(t, "via", "--each-exit", "true")
+        equal(status, 1)
+        true("circuit: CONNECTFAILED" in out, out)
+        equal(len(lines(t, b"EXTENDCIRCUIT")), 3)
+        equal(lines(t, b"RESETCONF"), ["RESETCONF __LeaveStreamsUnattached"])
+    with Tor(answers={**VIA, "EXTENDCIRCUIT": None}) as t:
+        begin = time.monotonic()
+        status, out, err = tor(t, "via", "--each-exit", "true")
+        equal(status, 1)
+        true("control port: " in err and time.monotonic() - begin < 5, err)
+        equal(lines(t, b"RESETCONF"), ["RESETCONF __LeaveStreamsUnattached"])
 
 
 if __name__ == "__main__":

@@ -298,3 +298,15 @@ print(sum(j["opened"] == int(sys.argv[1]) and len(set(j["stdout"].split())) == 1
 		wait_for 10 eval '! in_far pgrep -x -f "sleep 31"'
 	done
 }
+
+@test "streams: with the control port, circuit and first relay of an open stream" {
+	far_start held "$T/build/sockshim" -p "$PROXY" "$PYTHON" -c 'import socket, time
+s = socket.create_connection(("203.0.113.70", 7003), 30)
+time.sleep(40)'
+	wait_for 20 eval "ctl streams -a -j | grep -q '\"ip\":\"203.0.113.70\",\"port\":7003'"
+	run --separate-stderr ctl streams -a -j -C 9051
+	expect_match "$output" '"circ_id":"[0-9]+","or_id":"[0-9A-F]{40}","ip":"203.0.113.70","port":7003'
+	run --separate-stderr ctl streams -a --getinfo -C 9051
+	expect_match "$output" 'CIRC_ID=[0-9]+ OR_ID=[0-9A-F]{40} IP=203.0.113.70 PORT=7003 .* READ=0 WRITE=0 '
+	far_stop held
+}
