@@ -151,6 +151,8 @@ static void list(const struct pending *p)
 		.to = p->stream.to,
 		.name = p->stream.name,
 		.pid = p->stream.pid ? p->stream.pid : p->caller.tid,
+		.sent = p->stream.sent,
+		.received = p->stream.received,
 	};
 
 	streams_add(session_streams(supervisor.session), &e);

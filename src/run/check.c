@@ -8,6 +8,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "guard.h"
 #include "run.h"
 #include "socks.h"
 
@@ -156,6 +157,20 @@ static bool check_command(const char *name, bool allowed)
 	return allowed || !command_escapes((enum program_kind)kind);
 }
 
+/* A guard that is not there is an error only where one is required. */
+static bool check_guard(const struct settings *s)
+{
+	const char *why = guard_lacks();
+
+	if (s->guard == GUARD_OFF)
+		puts("guard: off");
+	else if (why)
+		printf("guard: cannot work here: %s\n", why);
+	else
+		printf("guard: works here%s\n", guard_grade());
+	return !why || s->guard != GUARD_REQUIRE;
+}
+
 int check_all(const struct conf *c, const struct request *rq)
 {
 	const struct settings *s = c->out;
@@ -164,6 +179,7 @@ int check_all(const struct conf *c, const struct request *rq)
 	printf("configuration: without errors, %u rule%s\n", s->rule_count,
 	       s->rule_count == 1 ? "" : "s");
 	good = check_library();
+	good &= check_guard(s);
 	if (rq->command[0])
 		good &= check_command(rq->command[0], s->unwrappable == UNWRAPPABLE_ALLOW);
 	for (size_t i = 0; i < s->proxy_count; i++)

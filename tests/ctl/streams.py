@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -99,6 +100,24 @@ def handshakes():
             with Proxy("--map", "*.test=127.0.0.1", *proxy_options) as p:
                 with Client(p, 77, f"a.test:{t.port}", options=options, url=url.format(p.port)) as c:
                     equal([(o["read"], o["write"]) for o in objects(c)], [(77, 77)], url)
+
+
+@test
+def through_the_guard():
+    """a static program's streams: the supervisor's handshake is taken off too"""
+    busybox = shutil.which("busybox")
+    with Target(echo) as t, Proxy("--map", "192.0.2.9=127.0.0.1") as p:
+        child = subprocess.Popen(
+            [f"{BUILD}/sockshim", "-p", f"socks5://127.0.0.1:{p.port}", busybox, "nc", "192.0.2.9", str(t.port)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=CLEAN)
+        child.stdin.write(bytes(500))
+        child.stdin.flush()
+        equal(len(child.stdout.read(500)), 500)
+        found = objects(type("session", (), {"process": child}))
+        equal([(o["ip"], o["read"], o["write"], o["program"]) for o in found], [("192.0.2.9", 500, 500, "busybox")])
+        child.stdin.close()
+        child.wait(10)
+        child.stdout.close()
 
 
 @test
