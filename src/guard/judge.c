@@ -231,6 +231,23 @@ static long connect_direct(struct request *rq, const struct sockaddr_storage *sa
 	return HELD;
 }
 
+/* An IPv6 socket takes the mapped address, unless it was told not to. */
+static long connect_responder(struct request *rq, uint64_t cookie)
+{
+	const int off = 0;
+	struct sockaddr_storage sa;
+	int fd = rq->caller.fd;
+	long len = dns_address(rq->caller.domain, &sa), result;
+
+	if (len < 0)
+		return len;
+	if (rq->caller.domain == AF_INET6)
+		sys_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	result = connect_direct(rq, &sa, (size_t)len, cookie);
+	dns_led(fd);
+	return result;
+}
+
 static void direct_event(struct pending *p)
 {
 	int error = 0;
@@ -281,8 +298,8 @@ long judge_connect_to(struct request *rq, const struct sockaddr_storage *sa, siz
 	if (error)
 		return error;
 	judge_decide(&c, rq, &d);
-	if (dns_wants(rq, &c, &d))
-		return dns_connect(rq);
+	if (dns_wants(&c, &d))
+		return connect_responder(rq, cookie);
 	if (d.verdict == VERDICT_PROXY)
 		return proxy(rq, &c, &d, name, cookie);
 	if (d.verdict == VERDICT_PASS)

@@ -112,8 +112,14 @@ void say_stream(const struct pending *p, int error);
 /* dns.c: the responder on loopback. */
 void dns_event(uint64_t data);
 void dns_each(void (*each)(int fd));
-/* Connects the caller's socket to the responder. 0 or -errno; HELD, as judge_connect_to(). */
-long dns_connect(struct request *rq);
-bool dns_wants(const struct request *rq, const struct call *c, const struct decision *d);
+
+/* Is a connect (that policy decided so) a program's way to a name server? */
+bool dns_wants(const struct call *c, const struct decision *d);
+
+/* Where a socket of this domain is connected instead: the length, or -errno. */
+long dns_address(int domain, struct sockaddr_storage *sa);
+
+/* A socket has been led there. */
+void dns_led(int fd);
 
 #endif

@@ -1,0 +1,128 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Names of programs that ask a server by themselves, past the library: answered on this machine, known to the proxy only.
+
+load lib/common
+
+setup_file()
+{
+	net_up
+	proxy_up embedded
+	mkdir "$T/tmp/bin"
+	export GOCACHE="$B/go" GOTOOLCHAIN=local GOFLAGS=-buildvcs=false
+	CGO_ENABLED=0 go build -o "$T/tmp/bin/go_static" "$E2E/programs/fetch.go"
+	CGO_ENABLED=1 go build -o "$T/tmp/bin/go_cgo" "$E2E/programs/fetch.go"
+}
+
+setup()
+{
+	proxy_use embedded
+	capture_start
+}
+
+teardown_file()
+{
+	net_down
+}
+
+through_proxy()
+{
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+	assert_no_dns_questions
+}
+
+lookup()
+{
+	LIMIT=10 run shim -q "$@"
+}
+
+@test "a static Go program fetches a page by a name that only the proxy knows" {
+	check()
+	{
+		run shim env GODEBUG=netdns=go "$T/tmp/bin/go_static" http://web.far.test/
+		expect_output "$WEB_BODY"
+		run shim "$T/tmp/bin/go_static" http://web.far.test/
+		expect_output "$WEB_BODY"
+		run shim -q "$T/tmp/bin/go_static" "http://$WEB_IP4/"
+		expect_output "$WEB_BODY"
+	}
+	both check
+	through_proxy
+}
+
+@test "Go with cgo, by either resolver" {
+	check()
+	{
+		run shim env GODEBUG=netdns="$1" "$T/tmp/bin/go_cgo" http://web.far.test/
+		expect_output "$WEB_BODY"
+	}
+	both check go
+	both check cgo
+	through_proxy
+}
+
+@test "busybox-static by name" {
+	check()
+	{
+		run shim busybox wget -q -O - http://web.far.test/
+		expect_output "$WEB_BODY"
+	}
+	both check
+	through_proxy
+}
+
+@test "questions over UDP and TCP, to any server, are answered here" {
+	check()
+	{
+		lookup "$T/build/tests/e2e/static_lookup" "$1" web.far.test "$2"
+		expect_match "$output" '^198\.1[89]\.'
+	}
+	both check udp "$PROG_DNS"
+	both check tcp "$PROG_DNS"
+	both check udp 203.0.113.99
+	both check tcp 203.0.113.99
+	assert_no_packets
+	assert_no_dns_questions
+}
+
+@test "a name server on loopback is not asked, even where loopback is open" {
+	check()
+	{
+		lookup -o Localhost=direct "$T/build/tests/e2e/static_lookup" "$1" web.far.test 127.0.0.53
+		expect_match "$output" '^198\.1[89]\.'
+	}
+	both check udp
+	both check tcp
+	assert_no_packets
+}
+
+@test "names that must not be asked for, localhost, and this machine's own" {
+	lookup "$T/build/tests/e2e/static_lookup" udp localhost
+	expect_output 127.0.0.1
+	lookup "$T/build/tests/e2e/static_lookup" udp 'a b.test'
+	expect_output 'rcode 3'
+	lookup "$T/build/tests/e2e/static_lookup" udp "$(in_prog uname -n)"
+	expect_output 'rcode 3'
+	assert_no_packets
+}
+
+@test "an unconnected question is refused" {
+	check()
+	{
+		lookup "$T/build/tests/e2e/static_lookup" unconnected web.far.test
+		expect_output ENETUNREACH
+	}
+	both check
+	assert_no_packets
+}
+
+@test "a stranger on this machine gets no answer" {
+	run in_prog bash -c '
+		'"$T/build/sockshim -q -p $PROXY"' sh -c "$T/build/tests/e2e/static_lookup udp web.far.test; sleep 2" >/dev/null &
+		sleep 0.7
+		port=$(ss -Hlun "src 127.0.0.1" | awk "{ sub(/.*:/, \"\", \$4); print \$4; exit }")
+		[ -n "$port" ] || echo no responder
+		timeout 1 dig +tries=1 +time=1 -p "$port" @127.0.0.1 web.far.test | grep -c 198.1
+		wait'
+	expect_output 0
+}
