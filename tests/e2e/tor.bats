@@ -250,6 +250,13 @@ unattached()
 	[ "$(jobs_with 3)" -eq 4 ] || fail 'streams'
 }
 
+@test "tor via: a static program, through the guard; a program whose stderr is closed" {
+	LIMIT=60 run ctl tor via --json -E -r 5 -n 20 -- busybox wget -q -O - "http://$WEB_IP4/peer"
+	[ "$(stem results "$T/far/tor/ready" <<<"$output")" = '20 20 20' ] || fail static
+	LIMIT=60 run ctl tor via --json -E -- sh -c "exec 2>&-; curl -sS http://$WEB_IP4/peer"
+	[ "$(stem results "$T/far/tor/ready" <<<"$output")" = '4 4 4' ] || fail closed
+}
+
 # jobs_with N: how many jobs in $output had N streams that opened, and one address only
 jobs_with()
 {
