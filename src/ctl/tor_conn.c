@@ -137,7 +137,8 @@ void tor_send(struct tor *t, const char *command, size_t len, tor_line *line, vo
 	t->out_len += len;
 }
 
-static size_t format_command(char *line, size_t size, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static size_t format_command(char *line, size_t size,
+								   const char *format, va_list args)
 {
 	int n = vsnprintf(line, size - 2, format, args);
 

@@ -152,14 +152,41 @@ static int ask(const char *node, const char *service, const struct addrinfo *hin
 	return build(&found, service, hints, result);
 }
 
+/*
+ * No host: an address to listen on, or loopback. libc would sort the two families' by connecting
+ * datagram sockets of its own, which the guard refuses; the order is that of a plain glibc.
+ */
+static int no_node(const char *service, const struct addrinfo *hints, struct addrinfo **result)
+{
+	static const uint8_t any4[4], any6[16], loopback4[4] = {127, 0, 0, 1},
+						loopback6[16] = {[15] = 1};
+	bool passive = hints->ai_flags & AI_PASSIVE;
+	const struct addr both[2] = {passive ? addr_v4(any4, 0) : addr_v6(loopback6, 0),
+				     passive ? addr_v6(any6, 0) : addr_v4(loopback4, 0)};
+	struct addrinfo *list = NULL, **tail = &list;
+	int err = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		err = append(&both[i], service, hints, false, tail);
+		while (!err && *tail)
+			tail = &(*tail)->ai_next;
+	}
+	if (list)
+		*result = list;
+	return list ? 0 : err;
+}
+
 int name_getaddrinfo(const char *node, const char *service, const struct addrinfo *given,
 		     struct addrinfo **result)
 {
 	const struct addrinfo *hints = given ? given : &no_hints;
 	int before = errno, err;
 
-	if (!node || strcmp(node, "*") == 0) /* as good as none to glibc */
+	if (!node || strcmp(node, "*") == 0) { /* as good as none to glibc */
+		if (service && hints->ai_family == AF_UNSPEC && !(hints->ai_flags & AI_CANONNAME))
+			return no_node(service, hints, result);
 		return real.getaddrinfo(NULL, service, given, result);
+	}
 	if (hints->ai_flags & AI_NUMERICHOST || is_numeric(node) ||
 	    (hints->ai_family != AF_UNSPEC && hints->ai_family != AF_INET &&
 	     hints->ai_family != AF_INET6))
