@@ -62,6 +62,7 @@ enum label {
 	OPTION_IP6,
 	SENDTO,
 	GATE,
+	AWAY,
 	ALLOW,
 	NOTIFY,
 	NO_CALL,
@@ -255,23 +256,23 @@ static void put_option(struct build *b)
 	when(b, IPPROTO_SCTP, NO_PROTOCOL);
 	unless(b, SOL_SOCKET, ALLOW);
 	load(b, ARG(2));
-	when(b, OPTION_BINDTODEVICE, NO_RIGHT);
-	when(b, OPTION_BINDTOIFINDEX, NO_RIGHT);
+	when(b, OPTION_BINDTODEVICE, AWAY);
+	when(b, OPTION_BINDTOIFINDEX, AWAY);
 	go(b, ALLOW);
 	here(b, OPTION_IP);
 	load(b, ARG(2));
 	when(b, IP_ADD_MEMBERSHIP, NO_DEVICE);
 	when(b, IP_ADD_SOURCE_MEMBERSHIP, NO_DEVICE);
 	NUMBERS(b, both, NO_DEVICE);
-	when(b, IP_OPTIONS, NO_RIGHT);
-	when(b, OPTION_UNICAST_IF, NO_RIGHT);
+	when(b, IP_OPTIONS, AWAY);
+	when(b, OPTION_UNICAST_IF, AWAY);
 	go(b, ALLOW);
 	here(b, OPTION_IP6);
 	load(b, ARG(2));
 	when(b, IPV6_JOIN_GROUP, NO_DEVICE);
 	when(b, IPV6_JOIN_ANYCAST, NO_DEVICE);
 	NUMBERS(b, both, NO_DEVICE);
-	NUMBERS(b, away6, NO_RIGHT);
+	NUMBERS(b, away6, AWAY);
 	go(b, ALLOW);
 }
 
@@ -287,14 +288,21 @@ static void put_sendto(struct build *b)
 	when(b, 0, ALLOW);
 }
 
-static void put_gate(struct build *b, uint64_t gate)
+static void put_gate_at(struct build *b, enum label label, uint64_t gate, enum label otherwise)
 {
-	here(b, GATE);
+	here(b, label);
 	load(b, FIELD(instruction_pointer) + 4);
-	unless(b, (uint32_t)(gate >> 32), NOTIFY);
+	unless(b, (uint32_t)(gate >> 32), otherwise);
 	load(b, FIELD(instruction_pointer));
 	mask(b, PAGE_BITS);
-	put(b, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)gate & PAGE_BITS, ALLOW, NOTIFY);
+	put(b, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)gate & PAGE_BITS, ALLOW, otherwise);
+}
+
+/* Options that lead away: the library has seen the value, and it takes them back or names loopback. */
+static void put_gate(struct build *b, uint64_t gate)
+{
+	put_gate_at(b, GATE, gate, NOTIFY);
+	put_gate_at(b, AWAY, gate, NO_RIGHT);
 }
 
 static void put_endings(struct build *b)

@@ -91,6 +91,14 @@ int pass_listen(int fd, int backlog)
 	return (int)libc_result(sys_gate(SYS_listen, fd, backlog, 0, 0, 0, 0));
 }
 
+int pass_setsockopt(int fd, int level, int option, const void *value, socklen_t len)
+{
+	if (!gate_is_open())
+		return real.setsockopt(fd, level, option, value, len);
+	return (int)libc_result(
+		sys_gate(SYS_setsockopt, fd, level, option, SYS_ARG(value), len, 0));
+}
+
 ssize_t pass_sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to,
 		    socklen_t to_len)
 {

@@ -13,6 +13,7 @@ bool gate_is_open(void);
 int pass_connect(int fd, const struct sockaddr *to, socklen_t len);
 int pass_bind(int fd, const struct sockaddr *at, socklen_t len);
 int pass_listen(int fd, int backlog);
+int pass_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
 ssize_t pass_sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to,
 		    socklen_t to_len);
 ssize_t pass_sendmsg(int fd, const struct msghdr *msg, int flags);

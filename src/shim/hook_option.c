@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "gate.h"
 #include "shim.h"
 #include "sys.h"
 
@@ -92,7 +93,7 @@ WRAP int setsockopt(int fd, int level, int option, const void *value, socklen_t 
 	     level == IPPROTO_SCTP) &&
 	    !is_harmless(level, option, value, len))
 		err = option_check(level, option);
-	return err < 0 ? (int)libc_result(err) : real.setsockopt(fd, level, option, value, len);
+	return err < 0 ? (int)libc_result(err) : pass_setsockopt(fd, level, option, value, len);
 }
 
 /* One control message as the option that it stands for; 0 if it is none of ours. */
