@@ -12,6 +12,7 @@
 #define SOCKSHIM_SESSION_H
 
 #include "attempts.h"
+#include "lookups.h"
 #include "names.h"
 #include "settings.h"
 #include "streams.h"
@@ -29,7 +30,7 @@ struct session {
 	uint64_t gate;			     /* where the guard's gate belongs; 0: no guard */
 	bool unprivileged; /* setuid programs get no privilege (PR_SET_NO_NEW_PRIVS) */
 	struct settings settings;
-	/* names, streams and attempts follow, each on pages of its own */
+	/* names, streams, attempts and lookups follow, each on pages of its own */
 };
 
 /*
@@ -63,6 +64,7 @@ void session_end(struct session *s, const char *name);
 struct names *session_names(const struct session *s);
 struct streams *session_streams(const struct session *s);
 struct attempts *session_attempts(const struct session *s);
+struct lookups *session_lookups(const struct session *s);
 
 /* Writes the id in hex. */
 void session_id(const struct session *s, char out[static 17]);

@@ -25,7 +25,7 @@
 #define SWEEP_SECONDS 10
 
 /* Changes with every layout: a program must not read what another version wrote. */
-static const uint8_t session_magic[16] = "sockshim ses 2\n";
+static const uint8_t session_magic[16] = "sockshim ses 3\n";
 
 static size_t pages(size_t size)
 {
@@ -39,7 +39,8 @@ static size_t head_size(void)
 
 static size_t whole_size(void)
 {
-	return head_size() + pages(names_size()) + pages(streams_size()) + pages(attempts_size());
+	return head_size() + pages(names_size()) + pages(streams_size()) + pages(attempts_size()) +
+	       pages(sizeof(struct lookups));
 }
 
 /* Copies what is used, so that unused pages stay untouched. */
@@ -395,4 +396,9 @@ struct attempts *session_attempts(const struct session *s)
 {
 	return (struct attempts *)((uintptr_t)s + head_size() + pages(names_size()) +
 				   pages(streams_size()));
+}
+
+struct lookups *session_lookups(const struct session *s)
+{
+	return (struct lookups *)((uintptr_t)session_attempts(s) + pages(attempts_size()));
 }

@@ -63,7 +63,8 @@ static int by_name(const char *name, int family, struct hostent *host, char *buf
 		return too_small(error);
 	eai = lookup_name(name, family, &found);
 	if (eai == LOOKUP_DIRECT)
-		return real.gethostbyname2_r(name, family, host, buffer, size, result, error);
+		return ASK_LIBC_DIRECTLY(
+			real.gethostbyname2_r(name, family, host, buffer, size, result, error));
 	*error = host_error(eai);
 	if (eai)
 		return *error == TRY_AGAIN ? EAGAIN : 0;
@@ -93,8 +94,8 @@ static int by_address(const void *address, socklen_t len, int family, struct hos
 	}
 	eai = lookup_address(&a, &found);
 	if (eai == LOOKUP_DIRECT)
-		return real.gethostbyaddr_r(address, len, family, host, buffer, size, result,
-					    error);
+		return ASK_LIBC_DIRECTLY(real.gethostbyaddr_r(address, len, family, host, buffer,
+							      size, result, error));
 	*error = host_error(eai);
 	if (eai)
 		return *error == TRY_AGAIN ? EAGAIN : 0;

@@ -183,7 +183,8 @@ int name_getaddrinfo(const char *node, const char *service, const struct addrinf
 	int before = errno, err;
 
 	if (!node || strcmp(node, "*") == 0) { /* as good as none to glibc */
-		if (service && hints->ai_family == AF_UNSPEC && !(hints->ai_flags & AI_CANONNAME))
+		if ((node || service) && hints->ai_family == AF_UNSPEC &&
+		    !(hints->ai_flags & AI_CANONNAME))
 			return no_node(service, hints, result);
 		return real.getaddrinfo(NULL, service, given, result);
 	}
@@ -193,7 +194,7 @@ int name_getaddrinfo(const char *node, const char *service, const struct addrinf
 		return numeric(node, service, hints, result);
 	err = ask(node, service, hints, result);
 	if (err == LOOKUP_DIRECT)
-		return real.getaddrinfo(node, service, given, result);
+		return ASK_LIBC_DIRECTLY(real.getaddrinfo(node, service, given, result));
 	if (!err)
 		errno = before;
 	return err;

@@ -302,3 +302,16 @@ int lookup_address(const struct addr *a, struct hosts *found)
 	read_hosts(find_reverse, &q);
 	return found->count ? 0 : reverse_remote(&c, found);
 }
+
+int direct_begin(void)
+{
+	const struct session *s = here();
+
+	return s && s->gate ? lookups_begin(session_lookups(s), sys_gettid()) : -1;
+}
+
+void direct_end(int place)
+{
+	if (place >= 0)
+		lookups_end(session_lookups(here()), place);
+}

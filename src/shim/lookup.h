@@ -42,4 +42,15 @@ int idn_encode(const char *name, char out[static HOSTS_NAME]);
 /* The other way, for AI_CANONIDN; a name that cannot be decoded stays. */
 void idn_decode(char name[static HOSTS_NAME]);
 
+/* libc asks name servers itself: the guard is told that this thread may, until the end. */
+int direct_begin(void);
+void direct_end(int place);
+#define ASK_LIBC_DIRECTLY(call)                                                                    \
+	({                                                                                         \
+		int place_ = direct_begin();                                                       \
+		__typeof__(call) result_ = (call);                                                 \
+		direct_end(place_);                                                                \
+		result_;                                                                           \
+	})
+
 #endif
