@@ -25,6 +25,7 @@
 #include "sys.h"
 
 #define FIRST_FREE_PORT 1024
+#define DISCARD 9
 
 static bool is_inet(int domain)
 {
@@ -295,6 +296,30 @@ static long disconnect(struct request *rq, const struct sockaddr_storage *sa, si
 	return sys_connect(rq->caller.fd, sa, len);
 }
 
+/*
+ * getaddrinfo(3) sorts addresses by the source that a datagram socket gets when it is connected to them,
+ * and sends nothing. For loopback, which a passive lookup asks about, the socket is connected to the
+ * port where nobody is (discard, RFC 863): the source is right, and what is sent all the same is
+ * refused by the kernel.
+ */
+static long pretend(const struct request *rq, const struct call *c)
+{
+	static const uint8_t loopback4[4] = {127, 0, 0, 1};
+	static const uint8_t loopback6[16] = {[15] = 1};
+	struct addr a =
+		addr_is_v4(&c->to) ? addr_v4(loopback4, DISCARD) : addr_v6(loopback6, DISCARD);
+	struct sockaddr_storage sa;
+	int len = addr_to_sockaddr(&a, c->domain, &sa);
+
+	return len < 0 ? len : sys_connect(rq->caller.fd, &sa, (size_t)len);
+}
+
+static bool is_probe(const struct call *c, const struct decision *d)
+{
+	return c->type == SOCK_DGRAM && d->verdict == VERDICT_REFUSE &&
+	       d->reason == REASON_LOCALHOST;
+}
+
 long judge_connect_to(struct request *rq, const struct sockaddr_storage *sa, size_t len)
 {
 	uint64_t cookie = sys_cookie(rq->caller.fd);
@@ -315,6 +340,8 @@ long judge_connect_to(struct request *rq, const struct sockaddr_storage *sa, siz
 	judge_decide(&c, rq, &d);
 	if (dns_wants(&c, &d))
 		return connect_responder(rq, cookie);
+	if (is_probe(&c, &d))
+		return pretend(rq, &c);
 	if (d.verdict == VERDICT_PROXY)
 		return proxy(rq, &c, &d, name, cookie);
 	if (d.verdict == VERDICT_PASS)

@@ -181,7 +181,9 @@ int check_all(const struct conf *c, const struct request *rq)
 	good = check_library();
 	good &= check_guard(s);
 	if (rq->command[0])
-		good &= check_command(rq->command[0], s->unwrappable == UNWRAPPABLE_ALLOW);
+		good &= check_command(rq->command[0],
+				      s->unwrappable == UNWRAPPABLE_ALLOW ||
+					      (s->guard != GUARD_OFF && !guard_lacks()));
 	for (size_t i = 0; i < s->proxy_count; i++)
 		good &= check_proxy(s, &s->proxies[i]);
 	return fflush(stdout) || !good ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -268,6 +268,25 @@ bypass()
 	through_proxy
 }
 
+@test "a proxy that never answers, or is not there: an error in time, and nothing kept for callers that died" {
+	proxy_up fake --hang request
+	AS=user LIMIT=10 run shim -q -o HandshakeTimeout=0.5 "$T/build/tests/e2e/static_guard" get
+	expect_output ETIMEDOUT
+	AS=user LIMIT=25 run shim -q "$T/build/tests/e2e/static_guard" pending "$WEB_IP4" 80 100
+	expect_output '100 0'
+	proxy_down fake
+	AS=user LIMIT=10 run --separate-stderr shim "$T/build/tests/e2e/static_guard" get
+	expect_output ECONNREFUSED
+	expect_match "$stderr" "^sockshim: static_guard: $WEB_IP4:80 through $PROXY: "
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
+
+@test "--check says that the guard works, and that a static program can be run" {
+	AS=user run shim --check "$T/build/tests/e2e/static_guard"
+	expect_status 0
+	expect_match "$output" 'guard: works here'
+}
+
 @test "descriptors closed and replaced while a connect is pending" {
 	LIMIT=60 run static_ close-race "$WEB_IP4" 80 2000
 	expect_output lives

@@ -126,3 +126,15 @@ lookup()
 		wait'
 	expect_output 0
 }
+
+@test "a passive lookup of libc's sorts its addresses as without the guard" {
+	check()
+	{
+		run in_prog "$T/build/tests/e2e/resolve" passive x
+		bare=$output
+		run shim "$T/build/tests/e2e/resolve" passive x
+		expect_output "$bare"
+	}
+	both check
+	assert_no_packets
+}

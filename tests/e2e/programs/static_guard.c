@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // static_guard WAY [ADDRESS PORT [COUNT]]: a static program that the guard alone can see.
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -289,6 +290,50 @@ static int kills(void)
 	return get();
 }
 
+/* How many descriptors the supervisor, our parent, has. */
+static int parents_descriptors(void)
+{
+	char path[64];
+	int n = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", getppid());
+	d = opendir(path);
+	while (d && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	return n;
+}
+
+/* Waiting callers cost the supervisor a descriptor each, and that only while they live. */
+static int pending(void)
+{
+	pid_t *pids = calloc((size_t)count, sizeof(*pids));
+	int before, during, after;
+
+	usleep(300000); /* it has its own by now */
+	before = parents_descriptors();
+	for (int i = 0; i < count; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0)
+			_exit(connect(tcp(), &to.any, to_len) != 0);
+	}
+	for (int i = 0; i < 100 && parents_descriptors() < before + count; i++)
+		usleep(50000);
+	during = parents_descriptors();
+	for (int i = 0; i < count; i++) {
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], NULL, 0);
+	}
+	for (int i = 0; i < 100 && parents_descriptors() > before; i++)
+		usleep(50000);
+	after = parents_descriptors();
+	printf("%d %d\n", during - before, after - before);
+	free(pids);
+	return 0;
+}
+
 static char stack[65536];
 
 static int in_clone(void *arg)
@@ -404,23 +449,15 @@ static const struct {
 	const char *name;
 	int (*run)(void);
 } ways[] = {
-	{"get", get},
-	{"get-nonblocking", get_nonblocking},
-	{"options", options},
-	{"message", message},
-	{"storm", storm},
-	{"race-udp", race_udp},
-	{"race-tcp", race_tcp},
-	{"close-race", close_race},
-	{"forks", forks},
-	{"kills", kills},
-	{"clone", by_clone},
-	{"vfork", by_vfork},
-	{"own-filter", own_filter},
-	{"signals", signals},
-	{"later", later},
-	{"daemon", daemon_get},
-	{"half-close", pipe_half_close},
+	{"get", get},		{"get-nonblocking", get_nonblocking},
+	{"options", options},	{"message", message},
+	{"storm", storm},	{"race-udp", race_udp},
+	{"race-tcp", race_tcp}, {"close-race", close_race},
+	{"forks", forks},	{"kills", kills},
+	{"pending", pending},	{"clone", by_clone},
+	{"vfork", by_vfork},	{"own-filter", own_filter},
+	{"signals", signals},	{"later", later},
+	{"daemon", daemon_get}, {"half-close", pipe_half_close},
 };
 
 int main(int argc, char **argv)
