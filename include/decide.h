@@ -38,9 +38,9 @@ struct call {
 };
 
 enum verdict {
-	VERDICT_PASS,	/* the kernel may do it as it stands */
-	VERDICT_PROXY,	/* through decision.proxy */
-	VERDICT_ANSWER, /* lookup: answered here, with a virtual address */
+	VERDICT_PASS,  /* the kernel may do it as it stands */
+	VERDICT_PROXY, /* through decision.proxy */
+	VERDICT_ANSWER, /* a lookup, or what asks a DNS server: answered here, with a virtual address */
 	VERDICT_NARROW, /* bind, listen: on loopback instead of on every address */
 	VERDICT_REFUSE, /* decision.error */
 };
@@ -63,6 +63,7 @@ enum reason {
 	REASON_NAME,	  /* a name that must not be asked for */
 	REASON_UNIX,	  /* a Unix socket that UnixSockets closes */
 	REASON_INHERITED, /* a connection that somebody else made */
+	REASON_DNS,	  /* a question to a DNS server, over TCP */
 	REASON_DEVICE,	  /* a device or a source route: past the proxy, or past loopback */
 	REASON_BROKEN,	  /* no session, or no settings: everything is refused */
 	REASON_COUNT
@@ -71,7 +72,7 @@ enum reason {
 struct decision {
 	uint8_t verdict; /* enum verdict */
 	uint8_t reason;	 /* enum reason, with REFUSE and NARROW */
-	int error;	 /* errno, with REFUSE */
+	int error;	 /* errno, with REFUSE, and with ANSWER of what is no lookup */
 	uint8_t proxy;	 /* index into settings.proxies */
 	uint8_t isolate; /* enum isolate */
 	bool hold;	 /* half-close is held back */

@@ -62,6 +62,8 @@ static const struct {
 			 "see UnixSockets"},
 	[REASON_INHERITED] = {EACCES, "a connection past the proxy that the program did not make",
 			      "set Inherited allow"},
+	[REASON_DNS] = {ECONNREFUSED, "questions to DNS servers are closed",
+			"set Dns answer to have them answered here, or a Match block for port 53"},
 	[REASON_DEVICE] = {EPERM, "a device or route of its own leads past the proxy",
 			   "let the kernel choose the route"},
 	[REASON_BROKEN] = {ENETDOWN, "sockshim has no settings, so everything is refused",
@@ -184,6 +186,26 @@ static enum verdict direct(const struct call *c, struct decision *d, enum reason
 	return answer(d, VERDICT_PASS);
 }
 
+#define PORT_DNS 53
+
+/*
+ * A question to a DNS server that no rule has a route for: an answer of ours, or no way. Datagrams are
+ * refused as all others are (also those to a stub on loopback, but for Localhost direct). False: it
+ * is none.
+ */
+static bool decide_question(const struct settings *s, const struct addr *to, enum reason r,
+			    struct decision *d)
+{
+	if (to->port != PORT_DNS || (r != REASON_NONE && r != REASON_UDP) || addr_is_multicast(to))
+		return false;
+	if (s->dns != DNS_SETTING_ANSWER && (r != REASON_NONE || addr_is_loopback(to)))
+		return false;
+	refuse(d, REASON_DNS); /* also the error of who cannot answer */
+	if (s->dns == DNS_SETTING_ANSWER)
+		answer(d, VERDICT_ANSWER);
+	return true;
+}
+
 /* A destination that no rule has a route for. `r`: what the transport is refused as. */
 static enum verdict decide_unruled(const struct settings *s, const struct addr *to, enum reason r,
 				   struct decision *d)
@@ -222,6 +244,8 @@ static enum verdict decide_destination(const struct settings *s, const struct ca
 	case ROUTE_NONE:
 		break;
 	}
+	if (decide_question(s, &to, r, d))
+		return (enum verdict)d->verdict;
 	if (c->is_virtual)
 		return r == REASON_NONE ? answer(d, VERDICT_PROXY) : refuse(d, r);
 	return decide_unruled(s, &to, r, d);

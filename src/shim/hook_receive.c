@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "inherit.h"
-#include "shim.h"
+#include "asked.h"
 #include "sys.h"
 
 /* As <sys/socket.h> has it with _GNU_SOURCE. */
@@ -107,18 +107,42 @@ void rights_check(const struct msghdr *msg)
 
 WRAP ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
-	ssize_t got = real.recvmsg(fd, msg, flags);
+	ssize_t got;
 
+	if (asked_is(fd) && readable(msg, sizeof(*msg)))
+		return libc_result(asked_receive(fd, msg, flags));
+	got = real.recvmsg(fd, msg, flags);
 	if (got >= 0)
 		rights_check(msg);
 	return got;
 }
 
+#define FOR_ONE 0x10000 /* MSG_WAITFORONE */
+
+/* Waits for the first alone: a program that has asked several servers may hear from one. */
+static int receive_answers(int fd, struct mmsghdr *msgs, unsigned int count, int flags)
+{
+	unsigned int got = 0;
+	ssize_t n = 0;
+
+	flags &= ~FOR_ONE;
+	for (; got < count && readable(&msgs[got], sizeof(*msgs)); got++) {
+		n = asked_receive(fd, &msgs[got].msg_hdr, got ? flags | MSG_DONTWAIT : flags);
+		if (n < 0)
+			break;
+		msgs[got].msg_len = (unsigned int)n;
+	}
+	return got ? (int)got : (int)libc_result(n);
+}
+
 WRAP int recvmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags,
 		  struct timespec *timeout)
 {
-	int got = real.recvmmsg(fd, msgs, count, flags, timeout);
+	int got;
 
+	if (asked_is(fd) && readable(msgs, sizeof(*msgs)))
+		return receive_answers(fd, msgs, count, flags);
+	got = real.recvmmsg(fd, msgs, count, flags, timeout);
 	for (int i = 0; i < got; i++)
 		rights_check(&msgs[i].msg_hdr);
 	return got;

@@ -4,8 +4,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "asked.h"
 #include "gate.h"
-#include "shim.h"
 #include "sys.h"
 
 /* As <sys/socket.h> has it with _GNU_SOURCE. */
@@ -21,11 +21,12 @@ struct mmsghdr {
 enum way {
 	WAY_PASS,	  /* as it stands */
 	WAY_WITHOUT,	  /* connected by now: without address and MSG_FASTOPEN */
+	WAY_ASK,	  /* to a DNS server: asked_send() */
 	WAY_REFUSED = -1, /* errno is set */
 };
 
 /* errno stays as it was unless the answer is WAY_REFUSED. */
-static enum way judge_send(int fd, const void *to, socklen_t len, int flags)
+static enum way judge_send(int fd, const void *to, socklen_t len, int flags, struct call *call)
 {
 	int before = errno, err = 0;
 	enum way way = WAY_PASS;
@@ -42,30 +43,45 @@ static enum way judge_send(int fd, const void *to, socklen_t len, int flags)
 		way = WAY_WITHOUT;
 	} else {
 		call_name(&c, text);
-		if (decide_here(&c, &d) != VERDICT_PASS)
+		switch (decide_here(&c, &d)) {
+		case VERDICT_PASS:
+			break;
+		case VERDICT_ANSWER:
+			*call = c;
+			way = WAY_ASK;
+			break;
+		default:
 			err = -refuse(&c, &d);
+		}
 	}
 	errno = err < 0 ? -err : before;
 	return err < 0 ? WAY_REFUSED : way;
 }
 
 /* A whole message: what its control data asks for, then where it goes. `msg` must be readable. */
-static enum way judge_message(int fd, const struct msghdr *msg, int flags)
+static enum way judge_message(int fd, const struct msghdr *msg, int flags, struct call *call)
 {
 	int before = errno, err = msg->msg_control ? control_check(msg) : 0;
 
 	errno = err < 0 ? -err : before;
 	if (err < 0)
 		return WAY_REFUSED;
-	return msg->msg_name ? judge_send(fd, msg->msg_name, msg->msg_namelen, flags) : WAY_PASS;
+	return msg->msg_name ? judge_send(fd, msg->msg_name, msg->msg_namelen, flags, call)
+			     : WAY_PASS;
 }
 
 WRAP ssize_t sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to,
 		    socklen_t to_len)
 {
+	struct iovec v = {(void *)(uintptr_t)data, len};
+	struct msghdr question = {.msg_iov = &v, .msg_iovlen = 1};
+	struct call c;
+
 	if (!to)
 		return pass_sendto(fd, data, len, flags, to, to_len);
-	switch (judge_send(fd, to, to_len, flags)) {
+	switch (judge_send(fd, to, to_len, flags, &c)) {
+	case WAY_ASK:
+		return libc_result(asked_send(fd, &c, &question, flags));
 	case WAY_PASS:
 		return pass_sendto(fd, data, len, flags, to, to_len);
 	case WAY_WITHOUT:
@@ -78,10 +94,13 @@ WRAP ssize_t sendto(int fd, const void *data, size_t len, int flags, const struc
 WRAP ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	struct msghdr without;
+	struct call c;
 
 	if (!readable(msg, sizeof(*msg)))
 		return pass_sendmsg(fd, msg, flags);
-	switch (judge_message(fd, msg, flags)) {
+	switch (judge_message(fd, msg, flags, &c)) {
+	case WAY_ASK:
+		return libc_result(asked_send(fd, &c, msg, flags));
 	case WAY_PASS:
 		return pass_sendmsg(fd, msg, flags);
 	case WAY_WITHOUT:
@@ -107,6 +126,16 @@ static int send_first_alone(int fd, struct mmsghdr *msgs, int flags)
 	return sent;
 }
 
+static int ask_first_alone(int fd, const struct call *c, struct mmsghdr *msgs, int flags)
+{
+	long sent = libc_result(asked_send(fd, c, &msgs[0].msg_hdr, flags));
+
+	if (sent < 0)
+		return -1;
+	msgs[0].msg_len = (unsigned int)sent;
+	return 1;
+}
+
 /*
  * Sends what comes before the first refused message, as the kernel does with the first bad one. What
  * cannot be read is left to the kernel, which says EFAULT there.
@@ -115,10 +144,14 @@ WRAP int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags)
 {
 	unsigned int good = 0;
 	int before = errno;
+	struct call c;
 	enum way way;
 
 	for (; good < count && readable(&msgs[good], sizeof(msgs[good])); good++) {
-		way = judge_message(fd, &msgs[good].msg_hdr, flags);
+		way = judge_message(fd, &msgs[good].msg_hdr, flags, &c);
+		if (way == WAY_ASK)
+			return good ? pass_sendmmsg(fd, msgs, good, flags)
+				    : ask_first_alone(fd, &c, msgs, flags);
 		if (way == WAY_WITHOUT)
 			return good ? pass_sendmmsg(fd, msgs, good, flags)
 				    : send_first_alone(fd, msgs, flags);

@@ -4,8 +4,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "asked.h"
 #include "gate.h"
-#include "shim.h"
 #include "sys.h"
 
 WRAP int socket(int domain, int type, int protocol)
@@ -45,6 +45,8 @@ int socket_connect(int fd, const struct sockaddr *to, socklen_t len)
 		return tunnel_connect(fd, &c, &d, name);
 	case VERDICT_PASS:
 		return pass_connect(fd, to, len) < 0 ? -errno : 0;
+	case VERDICT_ANSWER:
+		return wrong_family(fd, &c) ? -EAFNOSUPPORT : asked_connect(fd, &c);
 	default:
 		return wrong_family(fd, &c) ? -EAFNOSUPPORT : -refuse(&c, &d);
 	}
@@ -169,12 +171,13 @@ WRAP int shutdown(int fd, int how)
 WRAP int getpeername(int fd, struct sockaddr *restrict peer, socklen_t *restrict len)
 {
 	struct sockaddr_storage to;
-	struct stream_entry e;
+	struct stream_entry e = {0};
 	socklen_t room = readable(len, sizeof(*len)) ? *len : 0, size;
 	int got = real.getpeername(fd, peer, len);
 
 	if (got < 0 || room < sizeof(sa_family_t) || *len < sizeof(sa_family_t) ||
-	    (peer->sa_family != AF_INET && peer->sa_family != AF_INET6) || !find_stream(fd, &e))
+	    (peer->sa_family != AF_INET && peer->sa_family != AF_INET6) ||
+	    (!(asked_is(fd) && asked_peer(fd, &e.to)) && !find_stream(fd, &e)))
 		return got;
 	if (addr_to_sockaddr(&e.to, peer->sa_family, &to) < 0)
 		return got;

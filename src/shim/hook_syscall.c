@@ -37,6 +37,13 @@ WRAP long syscall(long number, ...)
 #endif
 	case SYS_accept4:
 		return accept4((int)a[0], PTR(void *, a[1]), PTR(void *, a[2]), (int)a[3]);
+	case SYS_read:
+		return read((int)a[0], PTR(void *, a[1]), (size_t)a[2]);
+	case SYS_readv:
+		return readv((int)a[0], PTR(void *, a[1]), (int)a[2]);
+	case SYS_recvfrom:
+		return recvfrom((int)a[0], PTR(void *, a[1]), (size_t)a[2], (int)a[3],
+				PTR(void *, a[4]), PTR(void *, a[5]));
 	case SYS_recvmsg:
 		return recvmsg((int)a[0], PTR(void *, a[1]), (int)a[2]);
 	case SYS_recvmmsg:

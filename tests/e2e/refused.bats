@@ -169,8 +169,10 @@ dns_tool()
 	expect_match "$stderr" "$WEB_IP4"
 }
 
-@test "dig +tcp goes through the proxy" {
-	run shim dig +tcp +short "@$FAR_DNS" web.far.test
+@test "dig +tcp is refused, and goes through the proxy if a rule says so" {
+	dns_tool dig +tcp "@$FAR_DNS" +time=1 +tries=1 web.far.test
+	printf 'Match port 53\n  Proxy %s\n' "$PROXY" >"$T/tmp/rules"
+	run in_prog "$T/build/sockshim" -c "$T/tmp/rules" -p "$PROXY" dig +tcp +short "@$FAR_DNS" web.far.test
 	expect_status 0
 	expect_output "$WEB_IP4"
 	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"

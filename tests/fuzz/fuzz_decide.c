@@ -38,7 +38,7 @@ static const char *const hosts[] = {
 	"127.0.0.0/8", "::1/128", "2001:db8::/32", "224.0.0.0/4", "0.0.0.0/0",	"*.*",
 };
 static const char *const exes[] = {"git", "/usr/bin/*", "*/git/*"};
-static const uint16_t ports[] = {0, 22, 25, 80, 1080, 9050, 65535};
+static const uint16_t ports[] = {0, 22, 25, 53, 80, 1080, 9050, 65535};
 static const char *const proxies[] = {"tor://127.0.0.1:9050", "socks5://1.2.3.4:1080",
 				      "socks4a://[2001:db8::1]:80", "socks5://name:80"};
 static const char *const routes[] = {"", "Proxy socks5://10.66.0.1:22", "Direct", "Refuse"};
@@ -48,7 +48,7 @@ static struct {
 	int host[3], port, exe, route; /* -1: no such condition; host + 100: negated */
 } rules[8];
 static size_t rule_count;
-static bool localhost_direct, has_settings;
+static bool localhost_direct, has_settings, dns_answer;
 static int inbound, proxy_index;
 
 static const uint8_t *in, *in_end;
@@ -100,10 +100,12 @@ static void make_settings(void)
 
 	has_settings = pick(16) != 1;
 	localhost_direct = pick(2);
+	dns_answer = pick(2);
 	inbound = (int)pick(3);
 	proxy_index = (int)pick(COUNT(proxies));
-	at += sprintf(at, "Localhost %s\nInbound %s\nProxy %s\n",
-		      localhost_direct ? "direct" : "refuse", words[inbound], proxies[proxy_index]);
+	at += sprintf(at, "Localhost %s\nDns %s\nInbound %s\nProxy %s\n",
+		      localhost_direct ? "direct" : "refuse", dns_answer ? "answer" : "refuse",
+		      words[inbound], proxies[proxy_index]);
 	rule_count = pick(COUNT(rules));
 	for (i = 0; i < rule_count; i++)
 		at = put_rule(at, i);
@@ -258,6 +260,13 @@ static bool known_protocol(int type, int protocol)
 	return type == SOCK_RAW || type == 10;
 }
 
+static bool may_be_udp(const struct call *c)
+{
+	if (c->type == SOCK_DGRAM)
+		return !c->protocol || c->protocol == IPPROTO_UDP;
+	return c->kind == CALL_SEND && (c->type == SOCK_STREAM || !c->type);
+}
+
 static bool may_reach(const struct call *c, const char *address)
 {
 	bool stream = (c->type == SOCK_STREAM || !c->type) && c->kind == CALL_CONNECT;
@@ -271,6 +280,8 @@ static bool may_reach(const struct call *c, const char *address)
 	if (route == 2)
 		return true;
 	if (route == 3 || (route == 1 && stream))
+		return false;
+	if (dns_answer && c->to.port == 53 && (stream || may_be_udp(c)))
 		return false;
 	return localhost_direct && is_loopback(address);
 }
@@ -381,14 +392,22 @@ static void check(const struct call *c, const struct decision *d, const char *ad
 
 	if (c->kind != CALL_BIND && c->kind != CALL_OPTION)
 		must(pass == may_pass(c, address), "passed what must be refused, or the reverse");
-	must((d->verdict == VERDICT_REFUSE) == !!d->error, "a refusal has an errno, others none");
+	must((d->verdict == VERDICT_REFUSE ||
+	      (d->verdict == VERDICT_ANSWER && c->kind != CALL_LOOKUP)) == !!d->error,
+	     "a refusal has an errno, others none");
 	must(d->verdict != VERDICT_REFUSE || (d->reason && d->reason < REASON_COUNT), "reason");
 	must(d->verdict != VERDICT_PROXY ||
 		     (c->kind == CALL_CONNECT && c->has_to && tcp && has_settings &&
 		      (c->domain == AF_UNSPEC || inet(c->domain))),
 	     "proxied what SOCKS cannot carry");
 	must(d->verdict != VERDICT_PROXY || !c->is_virtual || c->name, "a stale address");
-	must(d->verdict != VERDICT_ANSWER || c->kind == CALL_LOOKUP, "answered no question");
+	must(d->verdict != VERDICT_ANSWER || c->kind == CALL_LOOKUP ||
+		     (dns_answer && c->has_to && c->to.port == 53 &&
+		      (c->kind == CALL_CONNECT || c->kind == CALL_SEND)),
+	     "answered no question");
+	must(c->kind != CALL_CONNECT || d->verdict != VERDICT_PROXY || c->to.port != 53 ||
+		     rule_count > 0,
+	     "a question to a server through the proxy");
 	must(d->verdict != VERDICT_NARROW ||
 		     (has_settings && inbound != 2 && inet(c->domain ? c->domain : c->family) &&
 		      (c->kind == CALL_BIND || c->kind == CALL_LISTEN) && is_any(address)),

@@ -53,23 +53,15 @@ static const struct word errors[] = {{"ECONNREFUSED", ECONNREFUSED},
 				     {"ENODEV", ENODEV},
 				     {"ENOENT", ENOENT},
 				     {NULL, 0}};
-static const struct word reasons[] = {{"localhost", REASON_LOCALHOST},
-				      {"udp", REASON_UDP},
-				      {"icmp", REASON_ICMP},
-				      {"raw", REASON_RAW},
-				      {"multicast", REASON_MULTICAST},
-				      {"family", REASON_FAMILY},
-				      {"protocol", REASON_PROTOCOL},
-				      {"mptcp", REASON_MPTCP},
-				      {"rule", REASON_RULE},
-				      {"inbound", REASON_INBOUND},
-				      {"stale", REASON_STALE},
-				      {"direct", REASON_DIRECT},
-				      {"inherited", REASON_INHERITED},
-				      {"unix", REASON_UNIX},
-				      {"device", REASON_DEVICE},
-				      {"broken", REASON_BROKEN},
-				      {NULL, 0}};
+static const struct word reasons[] = {{"localhost", REASON_LOCALHOST}, {"udp", REASON_UDP},
+				      {"icmp", REASON_ICMP},	       {"raw", REASON_RAW},
+				      {"multicast", REASON_MULTICAST}, {"family", REASON_FAMILY},
+				      {"protocol", REASON_PROTOCOL},   {"mptcp", REASON_MPTCP},
+				      {"rule", REASON_RULE},	       {"inbound", REASON_INBOUND},
+				      {"stale", REASON_STALE},	       {"direct", REASON_DIRECT},
+				      {"inherited", REASON_INHERITED}, {"unix", REASON_UNIX},
+				      {"device", REASON_DEVICE},       {"dns", REASON_DNS},
+				      {"broken", REASON_BROKEN},       {NULL, 0}};
 
 static const struct {
 	const char *name;
@@ -186,6 +178,10 @@ static void check(const struct settings *settings, struct call *call, const char
 	struct decision want = read_want(), got;
 	bool routed;
 
+	if (want.verdict == VERDICT_ANSWER && call->kind != CALL_LOOKUP) {
+		want.error = ECONNREFUSED; /* for who cannot answer */
+		want.reason = REASON_DNS;
+	}
 	if (decide(settings, call, &got) != got.verdict)
 		fail_msg("line %u: two verdicts", line_number);
 	routed = got.verdict == VERDICT_PROXY || got.verdict == VERDICT_ANSWER;

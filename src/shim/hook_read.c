@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* hook_read.c - reads: the kernel's, but from a socket to a DNS server (asked.c). */
+#include <sys/uio.h>
+
+#include "asked.h"
+#include "sys.h"
+
+/*
+ * An allocator may read a file while it starts (jemalloc does), and must not be asked for memory
+ * then, as dlsym(3) does: before the real functions are known, the kernel is asked.
+ */
+#define READ(real_one, number, ...)                                                                \
+	(atomic_load_explicit(&real_ready, memory_order_acquire)                                   \
+		 ? real_table.real_one                                                             \
+		 : libc_result(number(__VA_ARGS__)))
+
+WRAP ssize_t read(int fd, void *data, size_t len)
+{
+	return asked_is(fd) ? asked_recv(fd, data, len, 0, NULL, NULL)
+			    : READ(read(fd, data, len), SYS3, SYS_read, fd, data, len);
+}
+
+WRAP ssize_t __read_chk(int fd, void *data, size_t len, size_t size)
+{
+	return asked_is(fd) && len <= size ? asked_recv(fd, data, len, 0, NULL, NULL)
+					   : READ(__read_chk(fd, data, len, size), SYS3, SYS_read,
+						  fd, data, len < size ? len : size);
+}
+
+WRAP ssize_t readv(int fd, const struct iovec *v, int count)
+{
+	struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)v, .msg_iovlen = (size_t)count};
+
+	if (!asked_is(fd) || count < 0 || count > 1024)
+		return READ(readv(fd, v, count), SYS3, SYS_readv, fd, v, count);
+	return libc_result(asked_receive(fd, &m, 0));
+}
+
+WRAP ssize_t recv(int fd, void *data, size_t len, int flags)
+{
+	return asked_is(fd) ? asked_recv(fd, data, len, flags, NULL, NULL)
+			    : real.recv(fd, data, len, flags);
+}
+
+WRAP ssize_t __recv_chk(int fd, void *data, size_t len, size_t size, int flags)
+{
+	return asked_is(fd) && len <= size ? asked_recv(fd, data, len, flags, NULL, NULL)
+					   : real.__recv_chk(fd, data, len, size, flags);
+}
+
+WRAP ssize_t recvfrom(int fd, void *restrict data, size_t len, int flags,
+		      struct sockaddr *restrict from, socklen_t *restrict from_len)
+{
+	return asked_is(fd) ? asked_recv(fd, data, len, flags, from, from_len)
+			    : real.recvfrom(fd, data, len, flags, from, from_len);
+}
+
+WRAP ssize_t __recvfrom_chk(int fd, void *restrict data, size_t len, size_t size, int flags,
+			    struct sockaddr *restrict from, socklen_t *restrict from_len)
+{
+	return asked_is(fd) && len <= size
+		       ? asked_recv(fd, data, len, flags, from, from_len)
+		       : real.__recvfrom_chk(fd, data, len, size, flags, from, from_len);
+}
