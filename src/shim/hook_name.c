@@ -183,8 +183,7 @@ int name_getaddrinfo(const char *node, const char *service, const struct addrinf
 	int before = errno, err;
 
 	if (!node || strcmp(node, "*") == 0) { /* as good as none to glibc */
-		if (service && hints->ai_family == AF_UNSPEC &&
-		    !(hints->ai_flags & AI_CANONNAME))
+		if (service && hints->ai_family == AF_UNSPEC && !(hints->ai_flags & AI_CANONNAME))
 			return no_node(service, hints, result);
 		return real.getaddrinfo(NULL, service, given, result);
 	}
