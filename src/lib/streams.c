@@ -12,17 +12,9 @@
  * at a time do no harm: an entry is dropped only by the one whose number it carries.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/inet_diag.h>
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
-#include <linux/unix_diag.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "bytes.h"
+#include "diag.h"
 #include "seqlock.h"
 #include "streams.h"
 #include "sys.h"
@@ -164,9 +156,9 @@ static int put(struct streams *t, const struct body *b)
 }
 
 /* Takes the number off every place that holds this cookie: its socket lives. */
-static void clear(struct streams *t, const uint32_t cookie[2])
+static void clear(void *arg, uint64_t c)
 {
-	uint64_t c = (uint64_t)cookie[1] << 32 | cookie[0];
+	struct streams *t = arg;
 
 	for (uint32_t i = 0; c && i < WINDOW; i++) {
 		struct entry *e = &t->entries[place(c, i)];
@@ -174,84 +166,6 @@ static void clear(struct streams *t, const uint32_t cookie[2])
 		if (SHARED_LOAD_RELAXED(&e->body.cookie) == c)
 			SHARED_STORE_RELAXED(&e->suspect, 0);
 	}
-}
-
-/* Takes one batch of messages. 1: more to come, 0: that was the last, or -errno. */
-static int dump_batch(struct streams *t, const char *at, size_t len)
-{
-	struct nlmsghdr h;
-
-	for (; len >= sizeof(h); at += NLMSG_ALIGN(h.nlmsg_len), len -= NLMSG_ALIGN(h.nlmsg_len)) {
-		struct inet_diag_msg inet;
-		struct unix_diag_msg local;
-
-		memcpy(&h, at, sizeof(h));
-		if (h.nlmsg_len < sizeof(h) || NLMSG_ALIGN(h.nlmsg_len) > len)
-			return -EPROTO;
-		if (h.nlmsg_flags & NLM_F_DUMP_INTR)
-			return -EINTR;
-		if (h.nlmsg_type == NLMSG_DONE)
-			return 0;
-		if (h.nlmsg_type != SOCK_DIAG_BY_FAMILY)
-			return -EOPNOTSUPP;
-		if (at[NLMSG_HDRLEN] == AF_UNIX && h.nlmsg_len >= NLMSG_LENGTH(sizeof(local))) {
-			memcpy(&local, at + NLMSG_HDRLEN, sizeof(local));
-			clear(t, local.udiag_cookie);
-		} else if (h.nlmsg_len >= NLMSG_LENGTH(sizeof(inet))) {
-			memcpy(&inet, at + NLMSG_HDRLEN, sizeof(inet));
-			if (inet.idiag_inode) /* 0: closed, only the kernel still sends */
-				clear(t, inet.id.idiag_cookie);
-		}
-	}
-	return len ? -EPROTO : 1;
-}
-
-/*
- * Reads the answer to a request up to its end. 0 or -errno. The kernel sends batches of at most 8 KiB;
- * the stack may be a small one.
- */
-static int dump_read(struct streams *t, int fd)
-{
-	char batch[8192];
-	long n;
-	int more;
-
-	do {
-		n = SYS6(SYS_recvfrom, fd, batch, sizeof(batch), MSG_TRUNC, 0, 0);
-		if (n > (long)sizeof(batch))
-			more = -EMSGSIZE;
-		else
-			more = n == -EINTR ? 1 : n < 0 ? (int)n : dump_batch(t, batch, (size_t)n);
-	} while (more > 0);
-	return more;
-}
-
-/* Asks for all sockets of a family; of those of TCP not for the listening and the waiting ones. */
-static int dump(struct streams *t, int fd, uint8_t family)
-{
-	struct {
-		struct nlmsghdr head;
-		union {
-			struct inet_diag_req_v2 inet;
-			struct unix_diag_req local;
-		};
-	} rq;
-
-	memset(&rq, 0, sizeof(rq));
-	rq.head.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-	rq.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	rq.head.nlmsg_len = NLMSG_LENGTH(sizeof(rq.inet));
-	rq.inet.sdiag_family = family;
-	if (family == AF_UNIX) {
-		rq.head.nlmsg_len = NLMSG_LENGTH(sizeof(rq.local));
-		rq.local.udiag_states = ~0u;
-	} else {
-		rq.inet.sdiag_protocol = IPPROTO_TCP;
-		rq.inet.idiag_states = ~(1u << TCP_TIME_WAIT | 1u << TCP_LISTEN);
-	}
-	if (SYS6(SYS_sendto, fd, &rq, rq.head.nlmsg_len, 0, 0, 0) != (long)rq.head.nlmsg_len)
-		return -EIO;
-	return dump_read(t, fd);
 }
 
 /* Puts the number on all entries. */
@@ -265,52 +179,8 @@ static void suspect_all(struct streams *t, uint32_t number)
 /* Leaves the number only on entries of no socket that lives in our network namespace. */
 static int dump_all(struct streams *t, uint32_t number)
 {
-	static const uint8_t families[] = {AF_INET, AF_INET6, AF_UNIX};
-	long fd = SYS3(SYS_socket, AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	int error = 0;
-
-	if (fd < 0)
-		return (int)fd;
 	suspect_all(t, number);
-	for (size_t i = 0; i < sizeof(families) && !error; i++)
-		error = dump(t, (int)fd, families[i]);
-	SYS1(SYS_close, fd);
-	return error;
-}
-
-static bool dead(int32_t pid)
-{
-	return pid <= 0 || SYS2(SYS_kill, pid, 0) == -ESRCH;
-}
-
-/* Reads which network namespace a process (0: this thread) is in; false if it cannot be told. */
-static bool namespace_of(int32_t pid, char out[static 64])
-{
-	char text[32];
-	struct bytes_out path = bytes_out_init(text, sizeof(text));
-
-	bytes_put_text(&path, "/proc/");
-	if (pid)
-		bytes_put_number(&path, (uint64_t)pid);
-	else
-		bytes_put_text(&path, "thread-self");
-	bytes_put_text(&path, "/ns/net");
-	bytes_put_end(&path);
-	memset(out, 0, 64);
-	return SYS4(SYS_readlinkat, AT_FDCWD, text, out, 63) > 0;
-}
-
-/*
- * May this process's sockets be missing in a dump although they are open, because it is in another
- * network namespace (or hides where it is)?
- */
-static bool elsewhere(int32_t pid)
-{
-	char here[64], there[64];
-
-	if (dead(pid) || !namespace_of(0, here))
-		return false;
-	return !namespace_of(pid, there) || memcmp(here, there, sizeof(here)) != 0;
+	return diag_dump(clear, t);
 }
 
 /* Drops all entries that carry the number. */
@@ -324,7 +194,7 @@ static void sweep(struct streams *t, uint32_t number)
 		if (SHARED_LOAD(&t->entries[i].suspect) != number || !read_at(t, i, &e))
 			continue;
 		if (e.pid != pid)
-			keep = elsewhere(e.pid);
+			keep = diag_elsewhere(e.pid);
 		pid = e.pid;
 		if (!keep && SHARED_LOAD(&t->entries[i].suspect) == number)
 			free_at(t, i, e.cookie);
@@ -359,7 +229,7 @@ static void evict(struct streams *t, uint64_t cookie)
 	for (uint32_t i = 0; i < WINDOW; i++) {
 		if (!read_at(t, place(cookie, i), &e))
 			continue;
-		if (dead(e.pid))
+		if (diag_dead(e.pid))
 			e.started = 0;
 		if (e.started < old.started) {
 			old = e;
