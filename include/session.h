@@ -17,6 +17,8 @@
 #include "settings.h"
 #include "streams.h"
 
+struct progresses;
+
 #define SESSION_ENV "SOCKSHIM_SESSION"
 #define SESSION_NAME 96 /* "/dev/shm/sockshim-UID-PID-ID#ID" */
 
@@ -30,7 +32,7 @@ struct session {
 	uint64_t gate;			     /* where the guard's gate belongs; 0: no guard */
 	bool unprivileged; /* setuid programs get no privilege (PR_SET_NO_NEW_PRIVS) */
 	struct settings settings;
-	/* names, streams, attempts and lookups follow, each on pages of its own */
+	/* names, streams, attempts, lookups and progresses follow, each on pages of its own */
 };
 
 /*
@@ -65,6 +67,7 @@ struct names *session_names(const struct session *s);
 struct streams *session_streams(const struct session *s);
 struct attempts *session_attempts(const struct session *s);
 struct lookups *session_lookups(const struct session *s);
+struct progresses *session_progresses(const struct session *s);
 
 /* Writes the id in hex. */
 void session_id(const struct session *s, char out[static 17]);

@@ -53,6 +53,16 @@ int stream_start(struct stream *st, const struct session *s, int fd, int domain)
  */
 int stream_step(struct stream *st, const struct session *s, int fd, struct socks_answer *answer);
 
+/* Ends it with `error`, as if stream_step() had found it: returns -error. */
+int stream_abort(struct stream *st, int fd, int error);
+
+/*
+ * Makes a disconnected TCP socket look like one whose connect(2) was refused: ERR, HUP,
+ * IN and OUT in poll(2), ECONNREFUSED in SO_ERROR. No packet but over loopback, to a port that nobody
+ * can have. False if it cannot be had: no loopback.
+ */
+bool stream_refuse(int fd);
+
 /* Milliseconds until the deadline, for poll(2); -1: none. */
 int stream_timeout(const struct stream *st);
 

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "bytes.h"
+#include "progress.h"
 #include "sys.h"
 
 #ifndef F_SETLEASE /* shown with _GNU_SOURCE only */
@@ -40,7 +41,7 @@ static size_t head_size(void)
 static size_t whole_size(void)
 {
 	return head_size() + pages(names_size()) + pages(streams_size()) + pages(attempts_size()) +
-	       pages(sizeof(struct lookups));
+	       pages(sizeof(struct lookups)) + pages(progresses_size());
 }
 
 /* Copies what is used, so that unused pages stay untouched. */
@@ -401,4 +402,9 @@ struct attempts *session_attempts(const struct session *s)
 struct lookups *session_lookups(const struct session *s)
 {
 	return (struct lookups *)((uintptr_t)session_attempts(s) + pages(attempts_size()));
+}
+
+struct progresses *session_progresses(const struct session *s)
+{
+	return (struct progresses *)((uintptr_t)session_lookups(s) + pages(sizeof(struct lookups)));
 }

@@ -10,6 +10,7 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
@@ -219,26 +220,22 @@ int stream_start(struct stream *st, const struct session *s, int fd, int domain)
 	return err == -EINPROGRESS ? 0 : err;
 }
 
-/* A second connect(2) asks how the first one went: 0 or EISCONN, EALREADY, or why it failed. */
+/*
+ * How did the kernel's connect go? A second connect(2) would tell, too, and would take from the
+ * program the 0 that its own second call gets.
+ */
 static int check_connected(struct stream *st, const struct session *s, int fd)
 {
-	const struct proxy *p = &s->settings.proxies[st->proxy % SETTINGS_PROXIES];
-	struct sockaddr_storage to;
 	struct pollfd ready = {.fd = fd, .events = POLLOUT};
 	const struct timespec at_once = {0};
-	int domain = AF_INET, len;
+	int error = 0;
 
 	if (SYS5(SYS_ppoll, &ready, 1, &at_once, 0, 8) <= 0)
 		return POLLOUT;
-	sys_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, sizeof(domain));
-	len = addr_to_sockaddr(&p->at, domain, &to);
-	if (len < 0)
-		return len;
-	len = sys_connect(fd, &to, (size_t)len);
-	if (len == -EALREADY || len == -EINPROGRESS)
-		return POLLOUT;
-	if (len < 0 && len != -EISCONN)
-		return len;
+	if (ready.revents & (POLLERR | POLLHUP)) {
+		sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, sizeof(error));
+		return error > 0 ? -error : -ECONNABORTED;
+	}
 	begin_handshake(st, s);
 	return 0;
 }
@@ -318,6 +315,45 @@ static int fail(struct stream *st, int fd, int error)
 	/* Throwing away unread bytes leaves ECONNRESET behind, for a later call to stumble on. */
 	sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &stale, sizeof(stale));
 	return error;
+}
+
+int stream_abort(struct stream *st, int fd, int error)
+{
+	return fail(st, fd, -error);
+}
+
+/* Connects without waiting, also if the descriptor blocks by now. */
+static int connect_at_once(int fd, const struct sockaddr_storage *to, int len)
+{
+	long flags = SYS2(SYS_fcntl, fd, F_GETFL);
+	int err;
+
+	if (!(flags & O_NONBLOCK))
+		SYS3(SYS_fcntl, fd, F_SETFL, flags | O_NONBLOCK);
+	err = sys_connect(fd, to, (size_t)len);
+	if (!(flags & O_NONBLOCK))
+		SYS3(SYS_fcntl, fd, F_SETFL, flags);
+	return err;
+}
+
+/*
+ * Nobody can listen on port 0: the kernel answers with a reset, before connect(2) returns. An IPv6
+ * socket takes the v4-mapped loopback, or ::1 if it is IPv6 only.
+ */
+bool stream_refuse(int fd)
+{
+	static const uint8_t ip4[4] = {127, 0, 0, 1}, ip6[16] = {[15] = 1};
+	const struct addr loopback[] = {addr_v4(ip4, 0), addr_v6(ip6, 0)};
+	struct sockaddr_storage to;
+	int domain = AF_INET, len;
+
+	sys_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, sizeof(domain));
+	for (size_t i = 0; i < 2; i++) {
+		len = addr_to_sockaddr(&loopback[i], domain, &to);
+		if (len > 0 && connect_at_once(fd, &to, len) == -EINPROGRESS)
+			return true;
+	}
+	return false;
 }
 
 int stream_step(struct stream *st, const struct session *s, int fd, struct socks_answer *answer)

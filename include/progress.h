@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * progress.h - the table of streams whose handshake is not over, or whose failure the program has not
+ * seen yet, keyed by socket cookie, in memory shared by a session.
+ *
+ * A stream's state is worked on by one thread at a time, in any process that has the socket. Nobody
+ * waits for a lock: who does not get it says "still pending". The lock holds its owner's thread id,
+ * so that the lock of a killed thread is found out. One that a signal handler left by siglongjmp(3)
+ * is found out by its thread when that is higher up its stack, else after the deadline.
+ */
+#ifndef SOCKSHIM_PROGRESS_H
+#define SOCKSHIM_PROGRESS_H
+
+#include "stream.h"
+
+#define PROGRESS_SLOTS 16384u
+
+enum progress_state {
+	PROGRESS_UNDER_WAY, /* connect(2) to the proxy, or the handshake */
+	PROGRESS_FAILED,    /* over; `error` waits for the program to ask */
+};
+
+/* All fields but `cookie`, `need` and `until` belong to the lock's owner. */
+struct progress {
+	uint64_t cookie; /* SO_COOKIE; 0: free */
+	uint64_t frame;	 /* owner's place on the stack */
+	uint64_t until;	 /* the stream's deadline, or 0 */
+	uint32_t owner;	 /* thread id, or 0 */
+	int32_t tid;	 /* who added it */
+	uint32_t need;	 /* POLLIN or POLLOUT, what the handshake waits for; 0: not yet known */
+	uint8_t state;	 /* enum progress_state */
+	bool waited;	 /* a connect(2) waits for it, and takes its error */
+	int16_t error;	 /* errno, when failed */
+	struct stream stream;
+};
+
+enum progress_lock {
+	PROGRESS_LOCKED,
+	PROGRESS_STOLEN, /* locked; its owner left it in the middle: fit for nothing but to fail */
+	PROGRESS_BUSY,	 /* somebody else is at it */
+	PROGRESS_GONE,	 /* no longer this cookie's */
+};
+
+struct progresses; /* progresses_size() bytes of zeroed memory, aligned to 64 */
+
+size_t progresses_size(void);
+
+/* How many places are taken, about: some may be of closed sockets. */
+uint32_t progresses_used(const struct progresses *t);
+
+/*
+ * A free place for this cookie, locked, its stream zeroed; NULL if all are taken by open sockets.
+ * `self` is the thread's id.
+ */
+struct progress *progress_add(struct progresses *t, uint64_t cookie, uint32_t self);
+
+/* The place of a cookie, or NULL. */
+struct progress *progress_find(struct progresses *t, uint64_t cookie);
+
+/* Takes the lock, never waits. */
+enum progress_lock progress_lock(struct progress *p, uint64_t cookie, uint32_t self);
+
+void progress_unlock(struct progress *p);
+
+/* Frees a place that is locked. */
+void progress_drop(struct progresses *t, struct progress *p);
+
+/* Drops the entries of sockets that nobody has open. 0 or -errno. */
+int progresses_reap(struct progresses *t);
+
+#endif
