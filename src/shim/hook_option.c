@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "gate.h"
-#include "shim.h"
+#include "pend.h"
 #include "sys.h"
 
 #define LOOPBACK_DEVICE 1 /* its index in every network namespace */
@@ -89,6 +89,8 @@ WRAP int setsockopt(int fd, int level, int option, const void *value, socklen_t 
 {
 	int err = 0;
 
+	if (level == SOL_SOCKET && (option == SO_SNDTIMEO || option == SO_RCVTIMEO))
+		pend_limits = true;
 	if ((level == IPPROTO_IP || level == IPPROTO_IPV6 || level == SOL_SOCKET ||
 	     level == IPPROTO_SCTP) &&
 	    !is_harmless(level, option, value, len))

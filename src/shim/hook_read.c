@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* hook_read.c - reads: the kernel's, but from a socket to a DNS server (asked.c). */
+/* hook_read.c - reads: the kernel's, but from a socket to a DNS server (asked.c) or under way. */
 #include <sys/uio.h>
 
 #include "asked.h"
+#include "pend.h"
 #include "sys.h"
 
 /*
@@ -16,12 +17,16 @@
 
 WRAP ssize_t read(int fd, void *data, size_t len)
 {
+	if (!pend_may_read(fd, 0))
+		return -1;
 	return asked_is(fd) ? asked_recv(fd, data, len, 0, NULL, NULL)
 			    : READ(read(fd, data, len), SYS3, SYS_read, fd, data, len);
 }
 
 WRAP ssize_t __read_chk(int fd, void *data, size_t len, size_t size)
 {
+	if (!pend_may_read(fd, 0))
+		return -1;
 	return asked_is(fd) && len <= size ? asked_recv(fd, data, len, 0, NULL, NULL)
 					   : READ(__read_chk(fd, data, len, size), SYS3, SYS_read,
 						  fd, data, len < size ? len : size);
@@ -31,6 +36,8 @@ WRAP ssize_t readv(int fd, const struct iovec *v, int count)
 {
 	struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)v, .msg_iovlen = (size_t)count};
 
+	if (!pend_may_read(fd, 0))
+		return -1;
 	if (!asked_is(fd) || count < 0 || count > 1024)
 		return READ(readv(fd, v, count), SYS3, SYS_readv, fd, v, count);
 	return libc_result(asked_receive(fd, &m, 0));
@@ -38,12 +45,16 @@ WRAP ssize_t readv(int fd, const struct iovec *v, int count)
 
 WRAP ssize_t recv(int fd, void *data, size_t len, int flags)
 {
+	if (!pend_may_read(fd, flags))
+		return -1;
 	return asked_is(fd) ? asked_recv(fd, data, len, flags, NULL, NULL)
 			    : real.recv(fd, data, len, flags);
 }
 
 WRAP ssize_t __recv_chk(int fd, void *data, size_t len, size_t size, int flags)
 {
+	if (!pend_may_read(fd, flags))
+		return -1;
 	return asked_is(fd) && len <= size ? asked_recv(fd, data, len, flags, NULL, NULL)
 					   : real.__recv_chk(fd, data, len, size, flags);
 }
@@ -51,6 +62,8 @@ WRAP ssize_t __recv_chk(int fd, void *data, size_t len, size_t size, int flags)
 WRAP ssize_t recvfrom(int fd, void *restrict data, size_t len, int flags,
 		      struct sockaddr *restrict from, socklen_t *restrict from_len)
 {
+	if (!pend_may_read(fd, flags))
+		return -1;
 	return asked_is(fd) ? asked_recv(fd, data, len, flags, from, from_len)
 			    : real.recvfrom(fd, data, len, flags, from, from_len);
 }
@@ -58,6 +71,8 @@ WRAP ssize_t recvfrom(int fd, void *restrict data, size_t len, int flags,
 WRAP ssize_t __recvfrom_chk(int fd, void *restrict data, size_t len, size_t size, int flags,
 			    struct sockaddr *restrict from, socklen_t *restrict from_len)
 {
+	if (!pend_may_read(fd, flags))
+		return -1;
 	return asked_is(fd) && len <= size
 		       ? asked_recv(fd, data, len, flags, from, from_len)
 		       : real.__recvfrom_chk(fd, data, len, size, flags, from, from_len);

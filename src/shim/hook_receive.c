@@ -6,13 +6,8 @@
 
 #include "inherit.h"
 #include "asked.h"
+#include "pend.h"
 #include "sys.h"
-
-/* As <sys/socket.h> has it with _GNU_SOURCE. */
-struct mmsghdr {
-	struct msghdr msg_hdr;
-	unsigned int msg_len;
-};
 
 /* The peer as the kernel knows it: what accept(2) wrote may lie where we cannot read. */
 static bool may_come_in(int fd)
@@ -68,6 +63,7 @@ static void take(int fd)
 	struct call c;
 	char words[256];
 
+	fds_adopt(fd); /* a stream under way may come from another process */
 	if (inherit_judge(here(), fd, &c, &d) == VERDICT_PASS)
 		return;
 	inherit_words(fd, &c, &d, words, sizeof(words));
@@ -109,6 +105,8 @@ WRAP ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	ssize_t got;
 
+	if (!pend_may_read(fd, flags))
+		return -1;
 	if (asked_is(fd) && readable(msg, sizeof(*msg)))
 		return libc_result(asked_receive(fd, msg, flags));
 	got = real.recvmsg(fd, msg, flags);
@@ -140,6 +138,8 @@ WRAP int recvmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags,
 {
 	int got;
 
+	if (!pend_may_read(fd, flags))
+		return -1;
 	if (asked_is(fd) && readable(msgs, sizeof(*msgs)))
 		return receive_answers(fd, msgs, count, flags);
 	got = real.recvmmsg(fd, msgs, count, flags, timeout);

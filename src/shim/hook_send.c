@@ -6,13 +6,8 @@
 
 #include "asked.h"
 #include "gate.h"
+#include "pend.h"
 #include "sys.h"
-
-/* As <sys/socket.h> has it with _GNU_SOURCE. */
-struct mmsghdr {
-	struct msghdr msg_hdr;
-	unsigned int msg_len;
-};
 
 #ifndef MSG_FASTOPEN
 #define MSG_FASTOPEN 0x20000000
@@ -78,14 +73,17 @@ WRAP ssize_t sendto(int fd, const void *data, size_t len, int flags, const struc
 	struct call c;
 
 	if (!to)
-		return pass_sendto(fd, data, len, flags, to, to_len);
+		return pend_may_write(fd, flags) ? pass_sendto(fd, data, len, flags, to, to_len)
+						 : -1;
 	switch (judge_send(fd, to, to_len, flags, &c)) {
 	case WAY_ASK:
 		return libc_result(asked_send(fd, &c, &question, flags));
 	case WAY_PASS:
-		return pass_sendto(fd, data, len, flags, to, to_len);
+		return pend_may_write(fd, flags) ? pass_sendto(fd, data, len, flags, to, to_len)
+						 : -1;
 	case WAY_WITHOUT:
-		return pass_sendto(fd, data, len, flags & ~MSG_FASTOPEN, NULL, 0);
+		flags &= ~MSG_FASTOPEN;
+		return pend_may_write(fd, flags) ? pass_sendto(fd, data, len, flags, NULL, 0) : -1;
 	default:
 		return -1;
 	}
@@ -102,12 +100,13 @@ WRAP ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 	case WAY_ASK:
 		return libc_result(asked_send(fd, &c, msg, flags));
 	case WAY_PASS:
-		return pass_sendmsg(fd, msg, flags);
+		return pend_may_write(fd, flags) ? pass_sendmsg(fd, msg, flags) : -1;
 	case WAY_WITHOUT:
 		without = *msg;
 		without.msg_name = NULL;
 		without.msg_namelen = 0;
-		return pass_sendmsg(fd, &without, flags & ~MSG_FASTOPEN);
+		flags &= ~MSG_FASTOPEN;
+		return pend_may_write(fd, flags) ? pass_sendmsg(fd, &without, flags) : -1;
 	default:
 		return -1;
 	}
@@ -162,5 +161,5 @@ WRAP int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags)
 			return pass_sendmmsg(fd, msgs, good, flags);
 		}
 	}
-	return pass_sendmmsg(fd, msgs, count, flags);
+	return pend_may_write(fd, flags) ? pass_sendmmsg(fd, msgs, count, flags) : -1;
 }

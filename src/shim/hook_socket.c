@@ -6,6 +6,7 @@
 
 #include "asked.h"
 #include "gate.h"
+#include "pend.h"
 #include "sys.h"
 
 WRAP int socket(int domain, int type, int protocol)
@@ -30,6 +31,17 @@ static bool wrong_family(int fd, const struct call *c)
 	return domain == AF_INET && c->domain == AF_INET6;
 }
 
+/* connect(2) to AF_UNSPEC ends a stream, and one that is under way. */
+static void disconnected(int fd)
+{
+	const struct session *s = here();
+
+	if (pend_any())
+		pend_forget(fd);
+	if (s)
+		streams_drop(session_streams(s), sys_cookie(fd));
+}
+
 int socket_connect(int fd, const struct sockaddr *to, socklen_t len)
 {
 	struct call c;
@@ -37,8 +49,13 @@ int socket_connect(int fd, const struct sockaddr *to, socklen_t len)
 	char text[NAME_MAX_LEN + 1];
 	int32_t name;
 
-	if (!call_address(&c, CALL_CONNECT, fd, to, len))
-		return pass_connect(fd, to, len) < 0 ? -errno : 0;
+	if (!call_address(&c, CALL_CONNECT, fd, to, len)) {
+		if (pass_connect(fd, to, len) < 0)
+			return -errno;
+		if (c.family == AF_UNSPEC)
+			disconnected(fd);
+		return 0;
+	}
 	name = call_name(&c, text);
 	switch (decide_here(&c, &d)) {
 	case VERDICT_PROXY:
@@ -161,6 +178,12 @@ WRAP int shutdown(int fd, int how)
 {
 	int before = errno;
 
+	if (pend_any() && pend_step(fd)) {
+		/* What the kernel does with a connection in progress: it is over, ECONNRESET. */
+		pend_forget(fd);
+		sys_disconnect(fd);
+		return 0;
+	}
 	if (how == SHUT_WR && holds_half_close(fd)) {
 		errno = before;
 		return 0;
@@ -173,8 +196,11 @@ WRAP int getpeername(int fd, struct sockaddr *restrict peer, socklen_t *restrict
 	struct sockaddr_storage to;
 	struct stream_entry e = {0};
 	socklen_t room = readable(len, sizeof(*len)) ? *len : 0, size;
-	int got = real.getpeername(fd, peer, len);
+	int got;
 
+	if (pend_any() && pend_step(fd))
+		return (int)libc_result(-ENOTCONN);
+	got = real.getpeername(fd, peer, len);
 	if (got < 0 || room < sizeof(sa_family_t) || *len < sizeof(sa_family_t) ||
 	    (peer->sa_family != AF_INET && peer->sa_family != AF_INET6) ||
 	    (!(asked_is(fd) && asked_peer(fd, &e.to)) && !find_stream(fd, &e)))
@@ -183,5 +209,27 @@ WRAP int getpeername(int fd, struct sockaddr *restrict peer, socklen_t *restrict
 		return got;
 	size = *len;
 	memcpy(peer, &to, size < room ? size : room);
+	return got;
+}
+
+/* A failure that the kernel does not know is taken from it by the first who asks. */
+static int32_t take_error(int fd)
+{
+	if (!fds_maybe(fd) || pend_step(fd))
+		return 0;
+	return pend_error(fd);
+}
+
+WRAP int getsockopt(int fd, int level, int option, void *restrict value, socklen_t *restrict len)
+{
+	int was = errno, got;
+	int32_t error = 0;
+
+	if (pend_any() && level == SOL_SOCKET && option == SO_ERROR)
+		error = take_error(fd);
+	errno = was;
+	got = real.getsockopt(fd, level, option, value, len);
+	if (!got && error)
+		memcpy(value, &error, *len < sizeof(error) ? *len : sizeof(error));
 	return got;
 }

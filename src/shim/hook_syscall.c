@@ -8,10 +8,37 @@
 #include <errno.h>
 #include <stdarg.h>
 
-#include "shim.h"
+#include "pend.h"
 #include "sys.h"
 
 #define PTR(type, x) ((type)(uintptr_t)(x))
+
+/* What must heed streams under way. */
+static long while_pending(long number, const long a[static 6])
+{
+	switch (number) {
+#ifdef SYS_poll
+	case SYS_poll:
+		return poll(PTR(void *, a[0]), (nfds_t)a[1], (int)a[2]);
+	case SYS_epoll_wait:
+		return epoll_wait((int)a[0], PTR(void *, a[1]), (int)a[2], (int)a[3]);
+#endif
+	case SYS_ppoll:
+		return ppoll(PTR(void *, a[0]), (nfds_t)a[1], PTR(void *, a[2]), PTR(void *, a[3]));
+	case SYS_epoll_pwait:
+		return epoll_pwait((int)a[0], PTR(void *, a[1]), (int)a[2], (int)a[3],
+				   PTR(void *, a[4]));
+	case SYS_getsockopt:
+		return getsockopt((int)a[0], (int)a[1], (int)a[2], PTR(void *, a[3]),
+				  PTR(void *, a[4]));
+	case SYS_write:
+		return write((int)a[0], PTR(void *, a[1]), (size_t)a[2]);
+	case SYS_writev:
+		return writev((int)a[0], PTR(void *, a[1]), (int)a[2]);
+	default:
+		return libc_result(sys_call(number, a[0], a[1], a[2], a[3], a[4], a[5]));
+	}
+}
 
 WRAP long syscall(long number, ...)
 {
@@ -70,7 +97,17 @@ WRAP long syscall(long number, ...)
 				PTR(char **, a[3]), (int)a[4]);
 	case SYS_io_uring_setup:
 		return libc_result(-ENOSYS);
+	case SYS_epoll_ctl:
+		return epoll_ctl((int)a[0], (int)a[1], (int)a[2], PTR(void *, a[3]));
+	case SYS_dup:
+		return dup((int)a[0]);
+	case SYS_dup3:
+		return dup3((int)a[0], (int)a[1], (int)a[2]);
+	case SYS_fcntl:
+		return fcntl((int)a[0], (int)a[1], PTR(void *, a[2]));
 	default:
+		if (pend_any())
+			return while_pending(number, a);
 		return libc_result(sys_call(number, a[0], a[1], a[2], a[3], a[4], a[5]));
 	}
 }

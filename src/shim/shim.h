@@ -10,13 +10,20 @@
 #ifndef SOCKSHIM_SHIM_H
 #define SOCKSHIM_SHIM_H
 
+#include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
 #include <wordexp.h>
 
 #include "decide.h"
@@ -25,8 +32,12 @@
 #include "socks.h"
 
 struct timespec;
-struct mmsghdr; /* glibc shows these with _GNU_SOURCE only */
-struct gaicb;
+/* As <sys/socket.h> has it with _GNU_SOURCE. */
+struct mmsghdr {
+	struct msghdr msg_hdr;
+	unsigned int msg_len;
+};
+struct gaicb; /* and these */
 struct __res_state;
 
 /*

@@ -11,7 +11,7 @@
 #include "config.h"
 #include "inherit.h"
 #include "gate.h"
-#include "shim.h"
+#include "pend.h"
 #include "sys.h"
 
 extern char **environ;
@@ -164,4 +164,5 @@ __attribute__((constructor)) static void begin(void)
 	exec_start(here());
 	if (!getenv(SESSION_ENV)) /* else the launcher has done it */
 		inherit_scan(here(), say_inherited);
+	fds_adopt_all();
 }

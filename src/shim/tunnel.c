@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tunnel.c - drives a stream to its end on a blocking call. */
+/* tunnel.c - what is said of a stream; driving one to its end for a lookup. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,8 +9,8 @@
 
 #include "conf.h"
 #include "shim.h"
-#include "stream.h"
 #include "sys.h"
+#include "tunnel.h"
 
 /* What rt_sigaction(2) fills in; only the flags are wanted. */
 struct kernel_sigaction {
@@ -20,11 +20,7 @@ struct kernel_sigaction {
 	uint64_t mask;
 };
 
-/*
- * Would a plain connect(2) have returned EINTR? It restarts after handlers installed with
- * SA_RESTART; poll(2) never does. Which signal came is not known: if any handler interrupts, say so.
- */
-static bool interrupts(void)
+bool tunnel_interrupts(void)
 {
 	struct kernel_sigaction a;
 
@@ -38,14 +34,15 @@ static bool interrupts(void)
 	return false;
 }
 
-static int drive(struct stream *st, const struct session *s, int fd, struct socks_answer *answer)
+int tunnel_drive(struct stream *st, const struct session *s, int fd, struct socks_answer *answer)
 {
 	struct pollfd wait = {.fd = fd};
 	int need;
 
 	while ((need = stream_step(st, s, fd, answer)) > 0) {
 		wait.events = (short)need;
-		if (poll(&wait, 1, stream_timeout(st)) < 0 && errno == EINTR && interrupts()) {
+		if (real.poll(&wait, 1, stream_timeout(st)) < 0 && errno == EINTR &&
+		    tunnel_interrupts()) {
 			sys_disconnect(fd);
 			return -EINTR;
 		}
@@ -61,19 +58,25 @@ static void put_proxy(struct bytes_out *o, const struct session *s, const struct
 	bytes_put(o, url, n);
 }
 
-static void put_stream(struct bytes_out *o, const struct session *s, const struct call *c,
-		       const struct stream *st)
+static void put_target(struct bytes_out *o, const struct session *s, const struct stream *st)
 {
-	char text[ADDR_TEXT];
+	char name[NAME_MAX_LEN + 1], text[ADDR_TEXT];
 
-	if (c->name) {
-		bytes_put(o, c->name, c->name_len);
-		bytes_put_text(o, ":");
-		bytes_put_number(o, c->to.port);
-	} else {
-		addr_print_port(&c->to, text);
+	if (st->name < 0 || names_get(session_names(s), (uint32_t)st->name, name) < 0) {
+		addr_print_port(&st->to, text);
 		bytes_put_text(o, text);
+		return;
 	}
+	bytes_put_text(o, name);
+	if (st->command == SOCKS_CONNECT) {
+		bytes_put_text(o, ":");
+		bytes_put_number(o, st->to.port);
+	}
+}
+
+static void put_stream(struct bytes_out *o, const struct session *s, const struct stream *st)
+{
+	put_target(o, s, st);
 	bytes_put_text(o, " through ");
 	put_proxy(o, s, st);
 }
@@ -87,8 +90,7 @@ static bool proxy_at_fault(const struct session *s, const struct stream *st)
 	       !socks_code_errno(p->protocol, st->socks.code);
 }
 
-static void say_failed(const struct session *s, const struct call *c, const struct stream *st,
-		       int error)
+void tunnel_say_failed(const struct session *s, const struct stream *st, int error)
 {
 	struct log_line l;
 	enum log_level level = proxy_at_fault(s, st) ? LOG_WARN : LOG_INFO;
@@ -97,7 +99,7 @@ static void say_failed(const struct session *s, const struct call *c, const stru
 	if (!log_wants(level))
 		return;
 	o = say(&l, level);
-	put_stream(o, s, c, st);
+	put_stream(o, s, st);
 	bytes_put_text(o, ": ");
 	if (st->state == STREAM_CONNECTING) {
 		bytes_put_text(o, "cannot reach the proxy: ");
@@ -109,7 +111,7 @@ static void say_failed(const struct session *s, const struct call *c, const stru
 	log_end(&l);
 }
 
-static void say_open(const struct session *s, const struct call *c, const struct stream *st, int fd)
+void tunnel_say_open(const struct session *s, const struct stream *st, int fd)
 {
 	struct log_line l;
 	struct bytes_out *o;
@@ -121,7 +123,7 @@ static void say_open(const struct session *s, const struct call *c, const struct
 	if (!log_wants(LOG_INFO))
 		return;
 	o = say(&l, LOG_INFO);
-	put_stream(o, s, c, st);
+	put_stream(o, s, st);
 	if (getsockname(fd, (struct sockaddr *)&own, &len) == 0 &&
 	    addr_from_sockaddr(&source, &own, len) == 0) {
 		addr_print_port(&source, text);
@@ -134,10 +136,10 @@ static void say_open(const struct session *s, const struct call *c, const struct
 	log_end(&l);
 }
 
-static void list(const struct session *s, const struct stream *st, int fd)
+void tunnel_list(const struct session *s, const struct stream *st, uint64_t cookie)
 {
 	struct stream_entry e = {
-		.cookie = sys_cookie(fd),
+		.cookie = cookie,
 		.started = st->started,
 		.to = st->to,
 		.name = st->name,
@@ -149,30 +151,6 @@ static void list(const struct session *s, const struct stream *st, int fd)
 	if (!e.cookie || streams_add(session_streams(s), &e) < 0)
 		log_texts(LOG_INFO, here_name(), ": streams table full: a stream goes unlisted",
 			  (char *)NULL);
-}
-
-int tunnel_connect(int fd, const struct call *c, const struct decision *d, int32_t name)
-{
-	const struct session *s = here();
-	struct stream st;
-	int err;
-
-	stream_init(&st, s, d, &c->to, name, SOCKS_CONNECT);
-	err = stream_start(&st, s, fd, c->domain);
-	if (err == -EISCONN || err == -EALREADY || err == -EBADF || err == -ENOTSOCK ||
-	    err == -EINTR)
-		return err;
-	if (err == 0)
-		err = drive(&st, s, fd, NULL);
-	if (err == -EINTR)
-		return err;
-	if (err < 0) {
-		say_failed(s, c, &st, -err);
-		return err;
-	}
-	list(s, &st, fd);
-	say_open(s, c, &st, fd);
-	return 0;
 }
 
 static int eai(int error)
@@ -193,24 +171,18 @@ int tunnel_resolve(const struct decision *d, const struct addr *to, int32_t name
 		   struct socks_answer *answer)
 {
 	const struct session *s = here();
-	struct call c = {.kind = CALL_LOOKUP, .to = *to, .has_to = true};
-	char text[NAME_MAX_LEN + 1];
 	struct stream st;
 	int family = addr_is_v4(&s->settings.proxies[d->proxy].at) ? AF_INET : AF_INET6, err;
 	int fd = (int)SYS3(SYS_socket, family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
 
 	if (fd < 0)
 		return EAI_SYSTEM;
-	if (name >= 0 && names_get(session_names(s), (uint32_t)name, text) > 0) {
-		c.name = text;
-		c.name_len = strlen(text);
-	}
 	stream_init(&st, s, d, to, name, name >= 0 ? SOCKS_RESOLVE : SOCKS_RESOLVE_PTR);
 	err = stream_start(&st, s, fd, family);
 	if (err == 0)
-		err = drive(&st, s, fd, answer);
+		err = tunnel_drive(&st, s, fd, answer);
 	if (err < 0)
-		say_failed(s, &c, &st, -err);
+		tunnel_say_failed(s, &st, -err);
 	sys_close(fd);
 	return err < 0 ? eai(-err) : 0;
 }

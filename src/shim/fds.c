@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fds.c - which descriptors of this process may lead to a stream under way.
+ *
+ * Memory is mapped at first use and touched where it is used. A fork has its own copy. A vfork child
+ * works on its parent's: it may mark, and clears nothing, since what is closed in it is not in the
+ * parent; a page that the kernel wipes in a fork tells the two apart.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "pend.h"
+#include "sys.h"
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+#define BITS 64
+#define WORDS (PEND_FDS / BITS)
+
+struct fds {
+	union {
+		_Atomic int32_t pid; /* of the process whose memory this is; 0: just forked */
+		char page[4096];
+	};
+	_Atomic uint64_t maybe[WORDS];
+	_Atomic uint64_t copies[WORDS]; /* another number may be the same socket */
+	struct reg regs[PEND_FDS][REGS_EACH];
+};
+
+atomic_uint pend_hot;
+atomic_bool pend_ever;
+atomic_bool pend_limits;
+
+static _Atomic(struct fds *) the_fds;
+static atomic_int highest; /* number with a bit, since the start */
+
+static struct fds *fds_make(void)
+{
+	struct fds *none = NULL, *f;
+	long at = SYS6(SYS_mmap, 0, sizeof(struct fds), PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (at < 0 && at > -4096)
+		return NULL;
+	f = (struct fds *)at;
+	SYS3(SYS_madvise, f, sizeof(f->page), MADV_WIPEONFORK);
+	f->pid = sys_getpid();
+	if (atomic_compare_exchange_strong(&the_fds, &none, f))
+		return f;
+	SYS2(SYS_munmap, f, sizeof(*f));
+	return none;
+}
+
+static struct fds *fds_get(void)
+{
+	struct fds *f = atomic_load_explicit(&the_fds, memory_order_acquire);
+
+	return f ? f : fds_make();
+}
+
+bool fds_ready(void)
+{
+	return fds_get() != NULL;
+}
+
+bool fds_borrowed(void)
+{
+	struct fds *f = fds_get();
+	int pid = sys_getpid();
+
+	if (!f->pid)
+		f->pid = pid;
+	return f->pid != pid;
+}
+
+struct reg *fds_regs(int fd)
+{
+	struct fds *f = fd >= 0 && fd < PEND_FDS ? fds_get() : NULL;
+
+	return f ? f->regs[fd] : NULL;
+}
+
+static uint64_t bit(int fd)
+{
+	return 1ULL << (fd % BITS);
+}
+
+bool fds_maybe(int fd)
+{
+	struct fds *f = atomic_load_explicit(&the_fds, memory_order_acquire);
+
+	return f && fd >= 0 && fd < PEND_FDS &&
+	       atomic_load_explicit(&f->maybe[fd / BITS], memory_order_relaxed) & bit(fd);
+}
+
+void fds_mark(int fd)
+{
+	struct fds *f = fds_get();
+	int top = highest;
+
+	if (!f || fd < 0 || fd >= PEND_FDS)
+		return;
+	while (top < fd && !atomic_compare_exchange_weak(&highest, &top, fd))
+		;
+	pend_ever = true;
+	if (!(atomic_fetch_or(&f->maybe[fd / BITS], bit(fd)) & bit(fd)))
+		atomic_fetch_add(&pend_hot, 1);
+}
+
+void fds_unmark(int fd)
+{
+	struct fds *f = fds_get();
+
+	if (fds_maybe(fd) && atomic_fetch_and(&f->maybe[fd / BITS], ~bit(fd)) & bit(fd))
+		atomic_fetch_sub(&pend_hot, 1);
+}
+
+void fds_each(void (*each)(int fd, void *arg), void *arg)
+{
+	struct fds *f = fds_get();
+
+	for (int word = 0; f && word <= highest / BITS; word++) {
+		uint64_t bits = f->maybe[word];
+
+		for (; bits; bits &= bits - 1)
+			each(word * BITS + __builtin_ctzll(bits), arg);
+	}
+}
+
+void fds_copied(int old, int copy)
+{
+	struct fds *f =
+		old != copy && old >= 0 && old < PEND_FDS && copy < PEND_FDS ? fds_get() : NULL;
+
+	if (!f)
+		return;
+	atomic_fetch_or(&f->copies[old / BITS], bit(old));
+	atomic_fetch_or(&f->copies[copy / BITS], bit(copy));
+	if (fds_maybe(old))
+		fds_mark(copy);
+}
+
+struct directory_entry { /* getdents64(2) */
+	uint64_t ino;
+	int64_t off;
+	unsigned short len;
+	unsigned char type;
+	char name[];
+};
+
+/* Calls `each` for every open descriptor. */
+static void every_fd(void (*each)(int fd, void *arg), void *arg)
+{
+	_Alignas(struct directory_entry) char names[4096];
+	int dir = sys_open("/proc/self/fd", O_RDONLY | O_DIRECTORY, 0);
+	long have;
+
+	if (dir < 0)
+		return;
+	while ((have = SYS3(SYS_getdents64, dir, names, sizeof(names))) > 0) {
+		const struct directory_entry *e;
+
+		for (long at = 0; at < have; at += e->len) {
+			int fd = 0;
+
+			e = (const void *)(names + at);
+			if (e->name[0] < '0' || e->name[0] > '9')
+				continue;
+			for (const char *p = e->name; *p; p++)
+				fd = fd * 10 + (*p - '0');
+			if (fd != dir)
+				each(fd, arg);
+		}
+	}
+	sys_close(dir);
+}
+
+struct copies {
+	int fd, found;
+	uint64_t cookie;
+};
+
+static void mark_copy(int fd, void *arg)
+{
+	struct copies *c = arg;
+
+	if (fd != c->fd && sys_cookie(fd) == c->cookie) {
+		fds_mark(fd);
+		c->found++;
+	}
+}
+
+bool fds_has_copies(int fd)
+{
+	struct fds *f = fds_get();
+
+	return f && fd >= 0 && fd < PEND_FDS && f->copies[fd / BITS] & bit(fd);
+}
+
+void fds_find_copies(int fd, uint64_t cookie)
+{
+	struct fds *f = fds_get();
+	struct copies c = {fd, 0, cookie};
+
+	if (!fds_has_copies(fd))
+		return;
+	every_fd(mark_copy, &c);
+	if (!c.found && !fds_borrowed())
+		atomic_fetch_and(&f->copies[fd / BITS], ~bit(fd));
+}
+
+static void adopt(int fd, void *arg)
+{
+	uint64_t cookie = sys_cookie(fd);
+
+	(void)arg;
+	if (progress_find(session_progresses(here()), cookie))
+		fds_mark(fd);
+}
+
+void fds_adopt(int fd)
+{
+	const struct session *s = here();
+
+	if (s && progresses_used(session_progresses(s)))
+		adopt(fd, NULL);
+}
+
+void fds_adopt_all(void)
+{
+	const struct session *s = here();
+
+	if (s && progresses_used(session_progresses(s)))
+		every_fd(adopt, NULL);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* hook_epoll.c - epoll. Events that bear our mark move handshakes on and never reach the program. */
+#include <errno.h>
+
+#include "pend.h"
+#include "sys.h"
+
+static bool event_sane(int op, const struct epoll_event *e)
+{
+	return op == EPOLL_CTL_DEL || readable(e, sizeof(*e));
+}
+
+WRAP int epoll_ctl(int epoll, int op, int fd, struct epoll_event *e)
+{
+	int was = errno, err = 1;
+
+	if (!event_sane(op, e))
+		return real.epoll_ctl(epoll, op, fd, e);
+	if (pend_any() && fds_maybe(fd) && pend_step(fd))
+		err = pend_epoll_ctl(epoll, op, fd, e);
+	if (err <= 0) {
+		errno = was;
+		return (int)libc_result(err);
+	}
+	err = real.epoll_ctl(epoll, op, fd, e);
+	if (err < 0 || fd < 0 || fd >= PEND_FDS)
+		return err;
+	regs_note(epoll, op, fd, e);
+	/* Another thread's connect(2) may have come between the call and the note. */
+	if (pend_any() && op != EPOLL_CTL_DEL && fds_maybe(fd) && pend_step(fd))
+		pend_epoll_ctl(epoll, EPOLL_CTL_MOD, fd, e);
+	errno = was;
+	return err;
+}
+
+/*
+ * An event with our mark: the handshake goes on. True if the program must see it after all: the mark
+ * cannot be taken away, since its descriptor was closed while a copy is open.
+ */
+static bool take(int epoll, int fd, struct epoll_event *e, bool *moved)
+{
+	struct reg *r = regs_find(epoll, fd);
+	int need = pend_step(fd);
+
+	if (need) {
+		*moved = true;
+		if (r && e->events & ~((uint32_t)need | EPOLLERR | EPOLLHUP | EPOLLRDHUP))
+			regs_hide(fd, r->cookie, (uint32_t)need);
+		return false;
+	}
+	regs_show(fd);
+	if (!r || !regs_lost(r)) {
+		*moved = true;
+		return false;
+	}
+	pend_step_all();
+	if (pend_is(r->cookie))
+		return false;
+	e->events &= r->events | EPOLLERR | EPOLLHUP;
+	e->data.u64 = r->data;
+	return e->events != 0;
+}
+
+/* Takes marked events out; how many remain. *moved: a mark was not in vain. */
+static int sift(int epoll, struct epoll_event *events, int n, bool *moved)
+{
+	int kept = 0, fd;
+
+	*moved = false;
+	for (int i = 0; i < n; i++)
+		if (!regs_marked(events[i].data.u64, &fd) || take(epoll, fd, &events[i], moved))
+			events[kept++] = events[i];
+	return kept;
+}
+
+static int wait_slowly(int epoll, struct epoll_event *events, int max, uint64_t end,
+		       const sigset_t *mask)
+{
+	int was = errno, got, kept;
+	bool over, moved;
+
+	pend_sweep();
+	do {
+		pend_expire();
+		over = end && !pend_left(end);
+		got = real.epoll_pwait(epoll, events, max, pend_ms(pend_wait(end)), mask);
+		if (got < 0)
+			return got;
+		kept = sift(epoll, events, got, &moved);
+		if (got && !kept && !moved && !over) /* marks that stay: do not turn in circles */
+			real.poll(NULL, 0, 1);
+	} while (!kept && !(over && !moved));
+	errno = was;
+	return kept;
+}
+
+/* For a call that began when nothing was under way; then only marks are looked for. */
+static int wait_over(int epoll, struct epoll_event *events, int max, int got, int64_t ns,
+		     const sigset_t *mask)
+{
+	int was = errno, kept;
+	bool moved;
+
+	if (got <= 0 || !atomic_load_explicit(&pend_ever, memory_order_relaxed))
+		return got;
+	kept = sift(epoll, events, got, &moved);
+	errno = was;
+	return kept ? kept : wait_slowly(epoll, events, max, ns < 0 ? 0 : pend_end(ns), mask);
+}
+
+static int64_t ns_of_ms(int ms)
+{
+	return ms < 0 ? -1 : ms * 1000000LL;
+}
+
+static uint64_t end_of_ms(int ms)
+{
+	return ms < 0 ? 0 : pend_end(ns_of_ms(ms));
+}
+
+WRAP int epoll_wait(int epoll, struct epoll_event *events, int max, int ms)
+{
+	if (!pend_any())
+		return wait_over(epoll, events, max, real.epoll_wait(epoll, events, max, ms),
+				 ns_of_ms(ms), NULL);
+	return wait_slowly(epoll, events, max, end_of_ms(ms), NULL);
+}
+
+WRAP int epoll_pwait(int epoll, struct epoll_event *events, int max, int ms, const sigset_t *mask)
+{
+	if (!pend_any())
+		return wait_over(epoll, events, max, real.epoll_pwait(epoll, events, max, ms, mask),
+				 ns_of_ms(ms), mask);
+	return wait_slowly(epoll, events, max, end_of_ms(ms), mask);
+}
+
+/* glibc has it since 2.35. */
+static int pwait2(int epoll, struct epoll_event *events, int max, const struct timespec *t,
+		  const sigset_t *mask)
+{
+	if (real.epoll_pwait2)
+		return real.epoll_pwait2(epoll, events, max, t, mask);
+	return (int)libc_result(-ENOSYS);
+}
+
+WRAP int epoll_pwait2(int epoll, struct epoll_event *events, int max, const struct timespec *t,
+		      const sigset_t *mask)
+{
+	int64_t ns = -1;
+
+	if (t && readable(t, sizeof(*t)) && t->tv_sec <= INT32_MAX)
+		ns = t->tv_sec * 1000000000LL + t->tv_nsec;
+	if (!pend_any() || (t && (ns < 0 || t->tv_nsec < 0 || t->tv_nsec >= 1000000000)))
+		return wait_over(epoll, events, max, pwait2(epoll, events, max, t, mask), ns, mask);
+	return wait_slowly(epoll, events, max, ns < 0 ? 0 : pend_end(ns), mask);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hook_io.c - writes: straight to the kernel, unless a stream is under way; then as on a
+ * connection in progress. Reads are in hook_read.c and
+ * hook_receive.c, messages in hook_send.c.
+ */
+#include <sys/sendfile.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "pend.h"
+
+WRAP ssize_t write(int fd, const void *data, size_t len)
+{
+	return pend_may_write(fd, 0) ? real.write(fd, data, len) : -1;
+}
+
+WRAP ssize_t writev(int fd, const struct iovec *v, int count)
+{
+	return pend_may_write(fd, 0) ? real.writev(fd, v, count) : -1;
+}
+
+WRAP ssize_t send(int fd, const void *data, size_t len, int flags)
+{
+	return pend_may_write(fd, flags) ? real.send(fd, data, len, flags) : -1;
+}
+
+WRAP ssize_t sendfile(int out, int in, off_t *offset, size_t len)
+{
+	return pend_may_write(out, 0) && pend_may_read(in, 0) ? real.sendfile(out, in, offset, len)
+							      : -1;
+}
+
+WRAP ssize_t sendfile64(int out, int in, off_t *offset, size_t len)
+{
+	return pend_may_write(out, 0) && pend_may_read(in, 0)
+		       ? real.sendfile64(out, in, offset, len)
+		       : -1;
+}
+
+WRAP ssize_t splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t len,
+		    unsigned int flags)
+{
+	return pend_may_write(out, 0) && pend_may_read(in, 0)
+		       ? real.splice(in, in_offset, out, out_offset, len, flags)
+		       : -1;
+}

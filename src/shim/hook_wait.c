@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hook_wait.c - poll(2) and select(2). For a stream under way the kernel is asked for what the
+ * handshake waits for, and the program is told nothing of it, until the handshake is over.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/select.h>
+
+#include "pend.h"
+#include "sys.h"
+
+/* Memory for a call: on the stack if it is little. One that a signal handler jumps out of keeps it. */
+struct scratch {
+	_Alignas(16) char little[8192];
+	void *at;
+	size_t size;
+};
+
+static bool scratch_get(struct scratch *m, size_t size)
+{
+	long at;
+
+	m->at = m->little;
+	m->size = size;
+	if (size <= sizeof(m->little))
+		return true;
+	at = SYS6(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	m->at = (void *)at;
+	return at > 0 || at < -4095;
+}
+
+static void scratch_free(struct scratch *m)
+{
+	if (m->at != m->little)
+		SYS2(SYS_munmap, m->at, m->size);
+}
+
+static struct timespec timespec_of(int64_t ns)
+{
+	return (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+}
+
+/* ns of a valid time, -1 of none. A sum that would overflow is for ever. */
+static int64_t ns_of(const struct timespec *t)
+{
+	return !t || t->tv_sec > INT32_MAX ? -1 : t->tv_sec * 1000000000LL + t->tv_nsec;
+}
+
+/* ---- poll ---- */
+
+/* Steps the streams under way; asks for their needs, and for all else what the program asks. */
+static nfds_t poll_prepare(struct pollfd *mine, const struct pollfd *fds, nfds_t n)
+{
+	nfds_t hidden = 0;
+
+	for (nfds_t i = 0; i < n; i++) {
+		int need = fds[i].fd >= 0 && fds_maybe(fds[i].fd) ? pend_step(fds[i].fd) : 0;
+
+		mine[i] = fds[i];
+		mine[i].revents = 0;
+		if (need) {
+			mine[i].events = (short)need;
+			mine[i].revents = 1; /* for now: it is hidden */
+			hidden++;
+		}
+	}
+	return hidden;
+}
+
+/* Which are hidden: the kernel overwrites what poll_prepare() noted. */
+static void poll_note(uint64_t *hidden, const struct pollfd *mine, nfds_t n)
+{
+	memset(hidden, 0, (n + 63) / 64 * 8);
+	for (nfds_t i = 0; i < n; i++)
+		if (mine[i].revents)
+			hidden[i / 64] |= 1ULL << (i % 64);
+}
+
+/* Counts what the program may see; *woken: a handshake can go on. */
+static int poll_count(struct pollfd *mine, const uint64_t *hidden, nfds_t n, bool *woken)
+{
+	int ready = 0;
+
+	*woken = false;
+	for (nfds_t i = 0; i < n; i++) {
+		if (!mine[i].revents)
+			continue;
+		if (hidden[i / 64] >> (i % 64) & 1) {
+			*woken = true;
+			mine[i].revents = 0;
+		} else {
+			ready++;
+		}
+	}
+	return ready;
+}
+
+static int poll_rounds(struct pollfd *mine, uint64_t *hidden, struct pollfd *fds, nfds_t n,
+		       uint64_t end, const sigset_t *mask)
+{
+	struct timespec t;
+	bool woken = false, over = false;
+	nfds_t count;
+	int got, ready;
+	int64_t ns;
+
+	for (;;) {
+		pend_expire();
+		count = poll_prepare(mine, fds, n);
+		poll_note(hidden, mine, n);
+		over = end && !pend_left(end);
+		ns = count ? pend_nap(end) : pend_wait(end);
+		t = timespec_of(ns);
+		got = real.ppoll(mine, n, ns < 0 ? NULL : &t, mask);
+		if (got < 0)
+			return got;
+		ready = poll_count(mine, hidden, n, &woken);
+		if (ready || (over && !woken))
+			break;
+	}
+	for (nfds_t i = 0; i < n; i++)
+		fds[i].revents = mine[i].revents;
+	return ready;
+}
+
+static int poll_slowly(struct pollfd *fds, nfds_t n, int64_t ns, const sigset_t *mask)
+{
+	struct scratch m;
+	size_t bytes = n * sizeof(*fds);
+	uint64_t end = ns < 0 ? 0 : pend_end(ns);
+	int was = errno, got;
+
+	pend_sweep();
+	if (!scratch_get(&m, bytes + (n + 63) / 64 * 8)) {
+		errno = ENOMEM;
+		return -1;
+	}
+	got = poll_rounds(m.at, (uint64_t *)((char *)m.at + bytes), fds, n, end, mask);
+	if (got >= 0)
+		errno = was;
+	scratch_free(&m);
+	return got;
+}
+
+/* More than any process may have open: the kernel's EINVAL; nothing is dereferenced. */
+static bool poll_sane(const struct pollfd *fds, nfds_t n)
+{
+	const size_t page = 4096;
+
+	if (n > PEND_FDS)
+		return false;
+	for (size_t at = 0; at < n * sizeof(*fds); at += page)
+		if (!sys_readable((const char *)fds + at, 1))
+			return false;
+	return !n || sys_readable((const char *)(fds + n) - 1, 1);
+}
+
+/* Did a wait that began before the connect end with what the program must not see? */
+static bool poll_saw(const struct pollfd *fds, nfds_t n)
+{
+	for (nfds_t i = 0; i < n; i++)
+		if (fds[i].revents && fds[i].fd >= 0 && fds_maybe(fds[i].fd) &&
+		    pend_step(fds[i].fd))
+			return true;
+	return false;
+}
+
+static int wait_poll(struct pollfd *fds, nfds_t n, int ms)
+{
+	int got;
+
+	if (!pend_any()) {
+		got = real.poll(fds, n, ms);
+		if (got <= 0 || !pend_any() || !poll_saw(fds, n))
+			return got;
+	} else if (!poll_sane(fds, n)) {
+		return real.poll(fds, n, ms);
+	}
+	return poll_slowly(fds, n, ms < 0 ? -1 : ms * 1000000LL, NULL);
+}
+
+static bool time_sane(const struct timespec *t)
+{
+	return !t || (readable(t, sizeof(*t)) && t->tv_sec >= 0 && t->tv_nsec >= 0 &&
+		      t->tv_nsec < 1000000000);
+}
+
+static int wait_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *t, const sigset_t *mask)
+{
+	int got;
+
+	if (!pend_any()) {
+		got = real.ppoll(fds, n, t, mask);
+		if (got <= 0 || !pend_any() || !poll_saw(fds, n))
+			return got;
+	} else if (!poll_sane(fds, n) || !time_sane(t)) {
+		return real.ppoll(fds, n, t, mask);
+	}
+	return poll_slowly(fds, n, ns_of(t), mask);
+}
+
+WRAP int poll(struct pollfd *fds, nfds_t n, int ms)
+{
+	return wait_poll(fds, n, ms);
+}
+
+WRAP int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *t, const sigset_t *mask)
+{
+	return wait_ppoll(fds, n, t, mask);
+}
+
+WRAP int __poll_chk(struct pollfd *fds, nfds_t n, int ms, size_t size)
+{
+	if (size / sizeof(*fds) < n)
+		return real.__poll_chk(fds, n, ms, size); /* ends the program */
+	return wait_poll(fds, n, ms);
+}
+
+WRAP int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *t, const sigset_t *mask,
+		     size_t size)
+{
+	if (size / sizeof(*fds) < n)
+		return real.__ppoll_chk(fds, n, t, mask, size);
+	return wait_ppoll(fds, n, t, mask);
+}
+
+/* ---- select ---- */
+
+#define WORD (8 * (int)sizeof(unsigned long))
+
+/* read, write and except, as the program gave them or as it gets them; NULL where it gave none */
+struct sets {
+	unsigned long *of[3];
+};
+
+static bool has(const unsigned long *set, int fd)
+{
+	return set && set[fd / WORD] >> (fd % WORD) & 1;
+}
+
+static bool any_of(const struct sets *s, int fd)
+{
+	return has(s->of[0], fd) || has(s->of[1], fd) || has(s->of[2], fd);
+}
+
+static void put_bit(unsigned long *set, int fd, bool on)
+{
+	unsigned long b = 1ul << (fd % WORD);
+
+	set[fd / WORD] = on ? set[fd / WORD] | b : set[fd / WORD] & ~b;
+}
+
+static size_t set_bytes(int n)
+{
+	return (size_t)(n + WORD - 1) / WORD * sizeof(unsigned long);
+}
+
+/* Four sets of ours: three for the kernel, and which are hidden. */
+static int select_prepare(struct sets *mine, unsigned long *hidden, const struct sets *in, int n)
+{
+	int count = 0;
+
+	for (int i = 0; i < 3; i++) {
+		if (in->of[i])
+			memcpy(mine->of[i], in->of[i], set_bytes(n));
+		else
+			memset(mine->of[i], 0, set_bytes(n));
+	}
+	memset(hidden, 0, set_bytes(n));
+	for (int fd = 0; fd < n; fd++) {
+		int need = any_of(in, fd) && fds_maybe(fd) ? pend_step(fd) : 0;
+
+		if (!need)
+			continue;
+		count++;
+		put_bit(hidden, fd, true);
+		put_bit(mine->of[0], fd, need == POLLIN);
+		put_bit(mine->of[1], fd, need == POLLOUT);
+		put_bit(mine->of[2], fd, false);
+	}
+	return count;
+}
+
+/* Takes out what is hidden; bits that remain. */
+static int select_count(const struct sets *mine, const unsigned long *hidden, int n, bool *woken)
+{
+	int ready = 0;
+
+	*woken = false;
+	for (int i = 0; i < 3; i++)
+		for (size_t w = 0; w < set_bytes(n) / sizeof(unsigned long); w++) {
+			*woken |= (mine->of[i][w] & hidden[w]) != 0;
+			mine->of[i][w] &= ~hidden[w];
+			ready += __builtin_popcountl(mine->of[i][w]);
+		}
+	return ready;
+}
+
+static fd_set *as_set(const struct sets *s, int i)
+{
+	return (fd_set *)(void *)s->of[i];
+}
+
+static int select_rounds(struct sets *mine, unsigned long *hidden, const struct sets *in, int n,
+			 uint64_t end, const sigset_t *mask)
+{
+	struct timespec t;
+	bool woken = false, over;
+	int got, ready, count;
+	int64_t ns;
+
+	for (;;) {
+		pend_expire();
+		count = select_prepare(mine, hidden, in, n);
+		over = end && !pend_left(end);
+		ns = count ? pend_nap(end) : pend_wait(end);
+		t = timespec_of(ns);
+		got = real.pselect(n, as_set(mine, 0), as_set(mine, 1), as_set(mine, 2),
+				   ns < 0 ? NULL : &t, mask);
+		if (got < 0)
+			return got;
+		ready = select_count(mine, hidden, n, &woken);
+		if (ready || (over && !woken))
+			break;
+	}
+	for (int i = 0; i < 3; i++)
+		if (in->of[i])
+			memcpy(in->of[i], mine->of[i], set_bytes(n));
+	return ready;
+}
+
+static int select_slowly(int n, const struct sets *in, uint64_t end, const sigset_t *mask)
+{
+	struct scratch m;
+	struct sets mine;
+	int was = errno, got;
+
+	pend_sweep();
+	if (!scratch_get(&m, 4 * set_bytes(n))) {
+		errno = ENOMEM;
+		return -1;
+	}
+	for (int i = 0; i < 3; i++)
+		mine.of[i] = (unsigned long *)((char *)m.at + (size_t)i * set_bytes(n));
+	got = select_rounds(&mine, (unsigned long *)((char *)m.at + 3 * set_bytes(n)), in, n, end,
+			    mask);
+	if (got >= 0)
+		errno = was;
+	scratch_free(&m);
+	return got;
+}
+
+static bool select_sane(int n, const struct sets *in)
+{
+	if (n < 0 || n > PEND_FDS)
+		return false;
+	for (int i = 0; i < 3; i++)
+		for (size_t at = 0; in->of[i] && at < set_bytes(n); at += 8)
+			if (!readable((const char *)in->of[i] + at, 8))
+				return false;
+	return true;
+}
+
+static struct sets sets_of(fd_set *r, fd_set *w, fd_set *e)
+{
+	return (struct sets){{(void *)r, (void *)w, (void *)e}};
+}
+
+/* Linux leaves what is left of the time. */
+static void leave_rest(struct timeval *t, uint64_t end)
+{
+	int64_t ns = end ? pend_left(end) : 0;
+
+	if (t && end) {
+		t->tv_sec = ns / 1000000000;
+		t->tv_usec = ns % 1000000000 / 1000;
+	}
+}
+
+/*
+ * One that slept before a stream began needs no second look: select(2) overwrote its sets, and an
+ * unconnected socket does not let it sleep.
+ */
+WRAP int select(int n, fd_set *restrict r, fd_set *restrict w, fd_set *restrict e,
+		struct timeval *restrict t)
+{
+	struct sets in = sets_of(r, w, e);
+	uint64_t end;
+	int got;
+
+	if (!pend_any() || !select_sane(n, &in) ||
+	    (t && (!readable(t, sizeof(*t)) || t->tv_sec < 0 || t->tv_usec < 0 ||
+		   t->tv_sec > INT32_MAX)))
+		return real.select(n, r, w, e, t);
+	end = t ? pend_end(t->tv_sec * 1000000000LL + t->tv_usec * 1000LL) : 0;
+	got = select_slowly(n, &in, end, NULL);
+	leave_rest(t, end);
+	return got;
+}
+
+WRAP int pselect(int n, fd_set *restrict r, fd_set *restrict w, fd_set *restrict e,
+		 const struct timespec *restrict t, const sigset_t *restrict mask)
+{
+	struct sets in = sets_of(r, w, e);
+
+	if (!pend_any() || !select_sane(n, &in) || !time_sane(t))
+		return real.pselect(n, r, w, e, t, mask);
+	return select_slowly(n, &in, t && ns_of(t) >= 0 ? pend_end(ns_of(t)) : 0, mask);
+}

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pend.c - streams under way advance when the program looks at their sockets, and what it is told
+ * meanwhile is what the kernel tells of a connection in progress.
+ */
+#include "pend.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "seqlock.h"
+#include "sys.h"
+#include "tunnel.h"
+
+#define SWEEP_NS 100000000u
+
+static _Atomic uint64_t wake; /* no deadline is earlier; 0: there is none */
+
+static void note_deadline(struct progress *p)
+{
+	uint64_t until = p->stream.deadline, was = wake;
+
+	__atomic_store_n(&p->until, until, __ATOMIC_RELAXED);
+	while (until && (!was || until < was) && !atomic_compare_exchange_weak(&wake, &was, until))
+		;
+}
+
+/* The number leads to nothing under way (any more): perhaps another process or a copy ended it. */
+static void unhint(int fd)
+{
+	const struct session *s = here();
+
+	if (fds_borrowed())
+		return;
+	fds_unmark(fd);
+	if (s && progress_find(session_progresses(s), sys_cookie(fd)))
+		fds_mark(fd); /* just now, by another thread */
+	else
+		regs_show(fd);
+}
+
+struct progress *pend_find(int fd, uint64_t *cookie)
+{
+	const struct session *s;
+	struct progress *p;
+
+	if (!fds_maybe(fd))
+		return NULL;
+	s = here();
+	*cookie = sys_cookie(fd);
+	p = s ? progress_find(session_progresses(s), *cookie) : NULL;
+	if (!p)
+		unhint(fd);
+	return p;
+}
+
+struct copies {
+	uint64_t cookie;
+	uint32_t events; /* 0: show */
+};
+
+static void turn(int fd, uint64_t cookie, uint32_t events)
+{
+	if (events)
+		regs_hide(fd, cookie, events);
+	else
+		regs_show(fd);
+}
+
+static void turn_copy(int fd, void *arg)
+{
+	const struct copies *c = arg;
+
+	if (sys_cookie(fd) == c->cookie)
+		turn(fd, c->cookie, c->events);
+}
+
+/* The registrations of all numbers of the socket. */
+static void turn_all(struct progress *p, int fd, uint32_t events)
+{
+	struct copies c = {p->cookie, events};
+
+	turn(fd, p->cookie, events);
+	if (fds_has_copies(fd))
+		fds_each(turn_copy, &c);
+}
+
+static void show(struct progress *p, int fd)
+{
+	turn_all(p, fd, 0);
+}
+
+void pend_hide(struct progress *p, int fd, uint32_t events)
+{
+	turn_all(p, fd, events);
+}
+
+void pend_drop(struct progress *p, int fd)
+{
+	progress_drop(session_progresses(here()), p);
+	fds_unmark(fd);
+}
+
+/* The socket looks as after a refusal by the kernel; what differs is kept until somebody asks. */
+static void failed(struct progress *p, int fd, int error)
+{
+	bool native;
+
+	tunnel_say_failed(here(), &p->stream, error);
+	native = !p->waited && stream_refuse(fd);
+	p->error = (int16_t)error;
+	p->state = PROGRESS_FAILED;
+	show(p, fd);
+	if (native && error == ECONNREFUSED)
+		pend_drop(p, fd);
+	else
+		progress_unlock(p);
+}
+
+static void opened(struct progress *p, int fd)
+{
+	tunnel_list(here(), &p->stream, p->cookie);
+	tunnel_say_open(here(), &p->stream, fd);
+	show(p, fd);
+	pend_drop(p, fd);
+}
+
+int pend_advance(struct progress *p, int fd, bool stolen, uint32_t also)
+{
+	int need = stolen ? stream_abort(&p->stream, fd, ECONNABORTED)
+			  : stream_step(&p->stream, here(), fd, NULL);
+
+	if (need <= 0) {
+		need ? failed(p, fd, -need) : opened(p, fd);
+		return 0;
+	}
+	note_deadline(p);
+	if ((uint32_t)need != p->need || also) {
+		__atomic_store_n(&p->need, (uint32_t)need, __ATOMIC_RELAXED);
+		pend_hide(p, fd, (uint32_t)need | also);
+	}
+	progress_unlock(p);
+	return need;
+}
+
+int pend_step_known(struct progress *p, uint64_t cookie, int fd, uint32_t self)
+{
+	enum progress_lock how = progress_lock(p, cookie, self);
+	uint32_t need;
+
+	if (how == PROGRESS_GONE)
+		return 0;
+	if (how == PROGRESS_BUSY) {
+		need = __atomic_load_n(&p->need, __ATOMIC_RELAXED);
+		return need ? (int)need : POLLIN;
+	}
+	if (p->state == PROGRESS_FAILED) {
+		progress_unlock(p);
+		return 0;
+	}
+	return pend_advance(p, fd, how == PROGRESS_STOLEN, 0);
+}
+
+bool pend_is(uint64_t cookie)
+{
+	struct progress *p = progress_find(session_progresses(here()), cookie);
+
+	return p && p->state == PROGRESS_UNDER_WAY;
+}
+
+int pend_step(int fd)
+{
+	uint64_t cookie;
+	struct progress *p = pend_find(fd, &cookie);
+
+	return p ? pend_step_known(p, cookie, fd, (uint32_t)sys_gettid()) : 0;
+}
+
+/* For what cannot be put off; who holds the lock does not wait for anything. */
+static bool insist(struct progress *p, uint64_t cookie)
+{
+	uint32_t self = (uint32_t)sys_gettid();
+	enum progress_lock how = PROGRESS_BUSY;
+
+	for (int tries = 0; tries < 10000; tries++) {
+		how = progress_lock(p, cookie, self);
+		if (how != PROGRESS_BUSY || SHARED_LOAD_RELAXED(&p->owner) == self)
+			break;
+		SYS0(SYS_sched_yield);
+	}
+	return how <= PROGRESS_STOLEN;
+}
+
+int pend_error(int fd)
+{
+	uint64_t cookie;
+	struct progress *p = pend_find(fd, &cookie);
+	int error = 0, kernels;
+
+	if (!p || !insist(p, cookie))
+		return 0;
+	if (p->state != PROGRESS_FAILED) {
+		progress_unlock(p);
+		return 0;
+	}
+	error = p->error;
+	sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &kernels, sizeof(kernels));
+	pend_drop(p, fd);
+	return error;
+}
+
+void pend_forget_locked(struct progress *p, int fd)
+{
+	show(p, fd);
+	pend_drop(p, fd);
+}
+
+void pend_forget(int fd)
+{
+	uint64_t cookie;
+	struct progress *p = pend_find(fd, &cookie);
+
+	if (!p || !insist(p, cookie))
+		return;
+	pend_forget_locked(p, fd);
+}
+
+int pend_epoll_ctl(int epoll, int op, int fd, const struct epoll_event *e)
+{
+	uint64_t cookie;
+	struct progress *p = pend_find(fd, &cookie);
+	int err = 1;
+
+	if (!p || !insist(p, cookie))
+		return 1;
+	if (p->state == PROGRESS_UNDER_WAY)
+		err = regs_change(epoll, op, fd, e, p);
+	progress_unlock(p);
+	return err;
+}
+
+static void look(int fd, void *arg)
+{
+	uint64_t cookie;
+
+	(void)arg;
+	pend_find(fd, &cookie);
+}
+
+/* Takes bits of closed sockets away, now and then, so that a program that closes one is fast again. */
+void pend_sweep(void)
+{
+	static _Atomic uint64_t last;
+	uint64_t now = sys_now(), was = last;
+
+	if (now - was >= SWEEP_NS && atomic_compare_exchange_strong(&last, &was, now))
+		fds_each(look, NULL);
+}
+
+static void step_one(int fd, void *arg)
+{
+	(void)arg;
+	pend_step(fd);
+}
+
+void pend_step_all(void)
+{
+	fds_each(step_one, NULL);
+}
+
+void pend_expire(void)
+{
+	uint64_t was = wake;
+
+	if (was && sys_now() >= was && atomic_compare_exchange_strong(&wake, &was, 0))
+		fds_each(step_one, NULL);
+}
+
+uint64_t pend_end(int64_t ns)
+{
+	return ns < 0 ? 0 : sys_now() + (uint64_t)ns;
+}
+
+static int64_t left_until(uint64_t when)
+{
+	uint64_t now = sys_now();
+
+	return when > now ? (int64_t)(when - now) : 0;
+}
+
+int64_t pend_left(uint64_t end)
+{
+	return end ? left_until(end) : -1;
+}
+
+int64_t pend_wait(uint64_t end)
+{
+	uint64_t first = pend_any() ? wake : 0;
+
+	if (!first || (end && end < first))
+		first = end;
+	return pend_left(first);
+}
+
+/* glibc's: false once there was a second thread. */
+extern char __libc_single_threaded __attribute__((weak));
+
+/*
+ * For poll(2) and select(2), which the kernel wakes for the handshake only: another thread may have
+ * ended it.
+ */
+int64_t pend_nap(uint64_t end)
+{
+	const int64_t nap = 50000000;
+	int64_t ns = pend_wait(end);
+
+	if (&__libc_single_threaded && __libc_single_threaded)
+		return ns;
+	return ns < 0 || ns > nap ? nap : ns;
+}
+
+int pend_ms(int64_t ns)
+{
+	int64_t ms = ns < 0 ? -1 : (ns + 999999) / 1000000;
+
+	return ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+
+bool pend_blocks(int fd)
+{
+	long flags = SYS2(SYS_fcntl, fd, F_GETFL);
+
+	return flags >= 0 && !(flags & O_NONBLOCK);
+}
+
+/* How long a blocking call may wait: the socket's own limit, if any was ever set. 0: for ever. */
+uint64_t pend_limit(int fd, int option)
+{
+	struct timeval t = {0};
+
+	if (!pend_limits || sys_getsockopt(fd, SOL_SOCKET, option, &t, sizeof(t)) < 0 ||
+	    (!t.tv_sec && !t.tv_usec))
+		return 0;
+	return pend_end(t.tv_sec * 1000000000LL + t.tv_usec * 1000LL);
+}
+
+/* Waits for what the handshake needs. 0; -EINTR; -EAGAIN: the socket's own time is over. */
+int pend_rest(int fd, int need, uint64_t limit)
+{
+	struct pollfd p = {.fd = fd, .events = (short)need};
+	int got = real.poll(&p, 1, pend_ms(pend_nap(limit)));
+
+	if (got < 0 && errno == EINTR && tunnel_interrupts())
+		return -EINTR;
+	pend_expire();
+	return !got && limit && sys_now() >= limit ? -EAGAIN : 0;
+}
+
+static int before(int fd, int flags, int option)
+{
+	uint64_t limit = 0;
+	int need, err = 0;
+
+	while (!err && (need = pend_step(fd)) > 0) {
+		if (flags & MSG_DONTWAIT || !pend_blocks(fd))
+			return -EAGAIN;
+		if (!limit)
+			limit = pend_limit(fd, option);
+		err = pend_rest(fd, need, limit);
+	}
+	return err ? err : -pend_error(fd);
+}
+
+/* errno stays the program's own unless the answer is false. */
+bool pend_may(int fd, int flags, int option)
+{
+	int was = errno, err;
+
+	pend_sweep();
+	if (!fds_maybe(fd))
+		return true;
+	err = before(fd, flags, option);
+	errno = err ? -err : was;
+	return !err;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pend.h - streams under way in this process: which descriptors may lead to one, how they advance,
+ * and what the program is told meanwhile.
+ *
+ * While no descriptor may, every hook does what libc does: pend_any() is one relaxed load. A bit for a
+ * descriptor is a hint only, which the kernel's socket cookie and the session's table confirm; so
+ * closing and reusing numbers needs no hook.
+ */
+#ifndef SOCKSHIM_PEND_H
+#define SOCKSHIM_PEND_H
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "progress.h"
+#include "shim.h"
+
+#define PEND_FDS (1 << 20) /* descriptors from here on are not followed: their connects block */
+
+extern atomic_uint pend_hot;	/* descriptors with a bit */
+extern atomic_bool pend_ever;	/* one had it: events of epoll may bear our mark */
+extern atomic_bool pend_limits; /* SO_SNDTIMEO or SO_RCVTIMEO was ever set */
+
+static inline bool pend_any(void)
+{
+	return __builtin_expect(atomic_load_explicit(&pend_hot, memory_order_relaxed) != 0, 0);
+}
+
+/* fds.c: the bits. */
+bool fds_ready(void); /* is there memory for them? */
+bool fds_maybe(int fd);
+void fds_mark(int fd);
+void fds_unmark(int fd);
+void fds_each(void (*each)(int fd, void *arg), void *arg); /* those with a bit */
+void fds_copied(int old, int copy);			   /* after dup(2) and its like */
+bool fds_has_copies(int fd);
+void fds_find_copies(int fd, uint64_t cookie); /* marks other numbers of this socket */
+void fds_adopt(int fd);			       /* marks it if its stream is under way */
+void fds_adopt_all(void);
+bool fds_borrowed(void); /* in a vfork child: the bits are its parent's */
+
+/* regs.c: registrations with epoll. Those of a socket under way have our mark instead of the data. */
+struct reg {
+	uint64_t data;
+	uint32_t events; /* the program's; REG_OURS: the kernel has ours */
+	int32_t epoll;	 /* its descriptor + 1; 0: none */
+	uint64_t cookie; /* of the socket that our mark was put on */
+};
+#define REGS_EACH 4
+#define REG_OURS (1u << 20)
+struct reg *fds_regs(int fd); /* REGS_EACH of them, or NULL */
+bool regs_any(int fd);
+bool regs_too_many(int fd);	     /* in more epolls than are noted: cannot be hidden */
+bool regs_lost(const struct reg *r); /* the mark cannot be taken away */
+void regs_note(int epoll, int op, int fd, const struct epoll_event *e); /* a call that succeeded */
+void regs_hide(int fd, uint64_t cookie,
+	       uint32_t events); /* to our mark; events: EPOLLIN, EPOLLOUT, EPOLLET */
+void regs_show(int fd);		 /* back to the program's */
+int regs_change(int epoll, int op, int fd, const struct epoll_event *e, const struct progress *p);
+bool regs_marked(uint64_t data, int *fd); /* is this event ours? */
+struct reg *regs_find(int epoll, int fd);
+
+/* pend.c: streams. */
+/*
+ * Goes on with what `fd` leads to. 0: nothing under way (any more), the kernel may answer; POLLIN or
+ * POLLOUT: what the handshake waits for. `self` is the thread's id.
+ */
+int pend_step(int fd);
+bool pend_is(uint64_t cookie); /* is this socket's stream under way? */
+int pend_step_known(struct progress *p, uint64_t cookie, int fd, uint32_t self);
+struct progress *pend_find(int fd, uint64_t *cookie);
+/* The same for one that is locked; unlocks it. `also`: more events that wake an epoll, once. */
+int pend_advance(struct progress *p, int fd, bool stolen, uint32_t also);
+void pend_drop(struct progress *p, int fd);
+void pend_hide(struct progress *p, int fd, uint32_t events); /* its registrations: regs_hide() */
+
+/* The errno of a failure that the program has not seen yet, which it sees now; 0: none. */
+int pend_error(int fd);
+/*
+ * Before a read or write: may the kernel do it? Else errno is set. `flags` as of recv(2); `option`
+ * is SO_RCVTIMEO or SO_SNDTIMEO.
+ */
+bool pend_may(int fd, int flags, int option);
+static inline bool pend_may_read(int fd, int flags)
+{
+	return !pend_any() || pend_may(fd, flags, SO_RCVTIMEO);
+}
+static inline bool pend_may_write(int fd, int flags)
+{
+	return !pend_any() || pend_may(fd, flags, SO_SNDTIMEO);
+}
+/* Forgets a stream under way, as connect(2) to AF_UNSPEC does. */
+void pend_forget(int fd);
+void pend_forget_locked(struct progress *p, int fd);
+void pend_sweep(void);
+/* epoll_ctl(2) on a stream under way: 0 or -errno; 1: there is none. */
+int pend_epoll_ctl(int epoll, int op, int fd, const struct epoll_event *e);
+
+/*
+ * Waits. An end is in ns of CLOCK_MONOTONIC, 0: never; a time is in ns, -1: for ever. pend_wait() is
+ * the time until the end or until a handshake's deadline, which pend_expire() sees to.
+ */
+uint64_t pend_end(int64_t ns);
+int64_t pend_left(uint64_t end);
+int64_t pend_wait(uint64_t end);
+int64_t pend_nap(uint64_t end); /* pend_wait(), but not long where there are other threads */
+int pend_ms(int64_t ns);
+void pend_expire(void);
+void pend_step_all(void);
+int pend_rest(int fd, int need, uint64_t limit);
+uint64_t pend_limit(int fd, int option);
+bool pend_blocks(int fd);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * regs.c - registrations with epoll, by descriptor.
+ *
+ * The kernel must not tell a program that its socket is writable while that leads to the proxy only.
+ * So while a stream is under way its registrations ask for what the handshake waits for, level
+ * triggered, and bear a mark instead of the program's data: the wait hooks take marked events out. Then
+ * the program's own interest is put back, which also gives the edge to EPOLLET.
+ *
+ * Each epoll_ctl(2) is noted, also before connect(2): the kernel does not tell what was registered.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "pend.h"
+#include "sys.h"
+
+#define REG_LOST                                                                                   \
+	(1u << 21) /* the kernel has our mark for ever: its descriptor was closed, a copy not */
+#define REG_MANY (1u << 22) /* in more epolls than fit */
+#define REG_FLAGS (REG_OURS | REG_LOST | REG_MANY)
+
+/* What EPOLLEXCLUSIVE may stand with (epoll_ctl(2)). */
+#define EXCLUSIVE_OK                                                                               \
+	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
+
+/* The same in all processes of a session: a fork shares the epoll. Improbable as data. */
+static uint64_t secret(void)
+{
+	const struct session *s = here();
+	uint64_t id = 0;
+
+	if (s)
+		memcpy(&id, s->id, sizeof(id));
+	return id ^ 0x9e3779b97f4a7c15u;
+}
+
+static uint64_t mark_of(int fd)
+{
+	return secret() ^ (uint64_t)fd;
+}
+
+bool regs_marked(uint64_t data, int *fd)
+{
+	uint64_t n = data ^ secret();
+
+	*fd = (int)n;
+	return n < PEND_FDS;
+}
+
+static uint32_t flags_of(const struct reg *r)
+{
+	return __atomic_load_n(&r->events, __ATOMIC_RELAXED);
+}
+
+bool regs_any(int fd)
+{
+	const struct reg *r = fds_regs(fd);
+
+	for (int i = 0; r && i < REGS_EACH; i++)
+		if (r[i].epoll)
+			return true;
+	return false;
+}
+
+bool regs_too_many(int fd)
+{
+	const struct reg *r = fds_regs(fd);
+
+	return !r || flags_of(r) & REG_MANY;
+}
+
+struct reg *regs_find(int epoll, int fd)
+{
+	struct reg *r = fds_regs(fd);
+
+	for (int i = 0; r && i < REGS_EACH; i++)
+		if (r[i].epoll == epoll + 1)
+			return &r[i];
+	return NULL;
+}
+
+static struct reg *free_reg(int fd)
+{
+	return regs_find(-1, fd);
+}
+
+static void note(struct reg *r, int epoll, const struct epoll_event *e, uint32_t flags)
+{
+	uint32_t many = flags_of(r) & REG_MANY;
+
+	r->data = e->data.u64;
+	__atomic_store_n(&r->events, (e->events & ~REG_FLAGS) | flags | many, __ATOMIC_RELAXED);
+	r->epoll = epoll + 1;
+}
+
+static void regs_forget(int epoll, int fd)
+{
+	struct reg *r = regs_find(epoll, fd);
+
+	if (r)
+		r->epoll = 0;
+}
+
+void regs_note(int epoll, int op, int fd, const struct epoll_event *e)
+{
+	struct reg *r = regs_find(epoll, fd);
+
+	if (op == EPOLL_CTL_DEL) {
+		regs_forget(epoll, fd);
+		return;
+	}
+	if (!r)
+		r = free_reg(fd);
+	if (r)
+		note(r, epoll, e, 0);
+	else if ((r = fds_regs(fd)))
+		__atomic_fetch_or(&r->events, REG_MANY, __ATOMIC_RELAXED);
+}
+
+static int ctl(int epoll, int op, int fd, uint32_t events, uint64_t data)
+{
+	struct epoll_event e = {.events = events, .data.u64 = data};
+
+	return (int)SYS4(SYS_epoll_ctl, epoll, op, fd, &e);
+}
+
+/* An exclusive registration cannot be modified; one that is not there must not come into being. */
+static int replace(const struct reg *r, int fd, uint32_t events, uint64_t data)
+{
+	int epoll = r->epoll - 1, err;
+
+	if (!(flags_of(r) & EPOLLEXCLUSIVE))
+		return ctl(epoll, EPOLL_CTL_MOD, fd, events, data);
+	err = ctl(epoll, EPOLL_CTL_DEL, fd, 0, 0);
+	return err ? err : ctl(epoll, EPOLL_CTL_ADD, fd, events, data);
+}
+
+/* One line of fdinfo: "tfd: 5 events: 19 data: …". The events of `fd`, or -1 if it is not there. */
+static int64_t line_events(const char *line, int fd)
+{
+	int64_t n = 0;
+
+	if (strncmp(line, "tfd:", 4) != 0)
+		return -1;
+	for (line += 4; *line == ' '; line++)
+		;
+	for (; *line >= '0' && *line <= '9'; line++)
+		n = n * 10 + (*line - '0');
+	if (n != fd || strncmp(line, " events:", 8) != 0)
+		return -1;
+	for (line += 8, n = 0; *line == ' '; line++)
+		;
+	for (;; line++) {
+		if (*line >= '0' && *line <= '9')
+			n = n * 16 + (*line - '0');
+		else if (*line >= 'a' && *line <= 'f')
+			n = n * 16 + (*line - 'a' + 10);
+		else
+			return n;
+	}
+}
+
+static int64_t search_info(int info, int fd)
+{
+	char text[2048 + 1];
+	long have = 0, n;
+	int64_t found = -1;
+
+	while (found < 0 &&
+	       (n = sys_read(info, text + have, sizeof(text) - 1 - (size_t)have)) > 0) {
+		char *line = text, *end;
+
+		text[have += n] = 0;
+		for (; found < 0 && (end = strchr(line, '\n')); line = end + 1)
+			found = line_events(line, fd);
+		have = text + have - line;
+		memmove(text, line, (size_t)have);
+	}
+	return found;
+}
+
+/* Has a one-shot registration fired, so that the kernel tells nothing until the program says so? */
+static bool has_fired(int epoll, int fd)
+{
+	char path[48];
+	struct bytes_out o = bytes_out_init(path, sizeof(path));
+	int64_t events;
+	int info;
+
+	bytes_put_text(&o, "/proc/self/fdinfo/");
+	bytes_put_number(&o, (uint64_t)epoll);
+	bytes_put_end(&o);
+	info = sys_open(path, 0, 0);
+	if (info < 0)
+		return false;
+	events = search_info(info, fd);
+	sys_close(info);
+	return events >= 0 && !(events & 0xffff);
+}
+
+static void hide_one(struct reg *r, int fd, uint64_t cookie, uint32_t events)
+{
+	uint32_t was = flags_of(r);
+
+	if (!(was & REG_OURS) && was & EPOLLONESHOT && has_fired(r->epoll - 1, fd))
+		return;
+	r->cookie = cookie;
+	__atomic_fetch_or(&r->events, REG_OURS, __ATOMIC_RELAXED);
+	if (replace(r, fd, events | EPOLLRDHUP, mark_of(fd)) >= 0)
+		return;
+	if (was & REG_OURS)
+		__atomic_fetch_or(&r->events, REG_LOST, __ATOMIC_RELAXED);
+	else
+		r->epoll = 0; /* a note of the past */
+}
+
+void regs_hide(int fd, uint64_t cookie, uint32_t events)
+{
+	struct reg *r = fds_regs(fd);
+
+	for (int i = 0; r && i < REGS_EACH; i++)
+		if (r[i].epoll)
+			hide_one(&r[i], fd, cookie, events);
+}
+
+void regs_show(int fd)
+{
+	struct reg *r = fds_regs(fd);
+
+	for (int i = 0; r && i < REGS_EACH; i++) {
+		if (!r[i].epoll ||
+		    !(__atomic_fetch_and(&r[i].events, ~REG_OURS, __ATOMIC_ACQ_REL) & REG_OURS))
+			continue;
+		if (replace(&r[i], fd, flags_of(&r[i]) & ~REG_FLAGS, r[i].data) < 0)
+			__atomic_fetch_or(&r[i].events, REG_LOST, __ATOMIC_RELAXED);
+	}
+}
+
+bool regs_lost(const struct reg *r)
+{
+	return flags_of(r) & REG_LOST;
+}
+
+static uint32_t need_of(const struct progress *p)
+{
+	return (p->need ? p->need : EPOLLIN) | EPOLLRDHUP;
+}
+
+static int add_hidden(int epoll, int fd, const struct epoll_event *e, const struct progress *p)
+{
+	struct reg *r = free_reg(fd);
+	int err;
+
+	if (e->events & EPOLLEXCLUSIVE && e->events & ~EXCLUSIVE_OK)
+		return -EINVAL;
+	if (!r)
+		return -ENOSPC; /* as with max_user_watches */
+	err = ctl(epoll, EPOLL_CTL_ADD, fd, need_of(p) | EPOLLOUT, mark_of(fd));
+	if (err)
+		return err;
+	note(r, epoll, e, REG_OURS);
+	r->cookie = p->cookie;
+	return 0;
+}
+
+static int modify_hidden(int epoll, int fd, const struct epoll_event *e, const struct progress *p)
+{
+	struct reg *r = regs_find(epoll, fd);
+	int err;
+
+	if (e->events & EPOLLEXCLUSIVE)
+		return -EINVAL;
+	err = ctl(epoll, EPOLL_CTL_MOD, fd, need_of(p), mark_of(fd)); /* or ENOENT, EBADF, … */
+	if (err || !r)
+		return err;
+	if (flags_of(r) & EPOLLEXCLUSIVE)
+		return -EINVAL;
+	note(r, epoll, e, REG_OURS);
+	r->cookie = p->cookie;
+	return 0;
+}
+
+int regs_change(int epoll, int op, int fd, const struct epoll_event *e, const struct progress *p)
+{
+	int err;
+
+	switch (op) {
+	case EPOLL_CTL_ADD:
+		return add_hidden(epoll, fd, e, p);
+	case EPOLL_CTL_MOD:
+		return modify_hidden(epoll, fd, e, p);
+	default:
+		err = ctl(epoll, op, fd, 0, 0);
+		if (!err)
+			regs_forget(epoll, fd);
+		return err;
+	}
+}

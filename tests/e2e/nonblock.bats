@@ -1,0 +1,111 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Connections in progress: what the program is told while the proxy takes its time, and what comes of it.
+
+load lib/common
+
+setup_file()
+{
+	net_up
+	proxy_up embedded --delay 300
+	proxy_up fake --hang request
+}
+
+setup()
+{
+	proxy_use embedded
+	capture_start
+}
+
+teardown_file()
+{
+	net_down
+}
+
+# The slow proxy and the program that looks at it in each way that python3 has; node (libuv) and curl.
+@test "asyncio: 20 connections through a slow proxy take the time of one" {
+	check()
+	{
+		run shim "$PYTHON" -c '
+import asyncio, time
+async def one():
+    r, w = await asyncio.open_connection("web.far.test", 80)
+    w.write(b"GET / HTTP/1.0\r\nHost: web.far.test\r\n\r\n")
+    page = await r.read()
+    w.close()
+    return page.endswith(b"far web server\n")
+async def main():
+    begin = time.monotonic()
+    got = await asyncio.gather(*[one() for i in range(20)])
+    print(all(got), time.monotonic() - begin < 2)
+asyncio.run(main())'
+		expect_output 'True True'
+	}
+	both check
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
+
+@test "node: 20 connections at once" {
+	run shim node -e '
+const http = require("http");
+let left = 20, begin = Date.now();
+for (let i = 0; i < 20; i++)
+	http.get({host: "web.far.test", agent: false}, r => {
+		let page = "";
+		r.on("data", d => page += d);
+		r.on("end", () => { if (page === "far web server\n" && --left === 0) console.log(Date.now() - begin < 2500); });
+	});'
+	expect_output true
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
+
+@test "curl --parallel" {
+	run shim curl --no-progress-meter --parallel --parallel-immediate "http://web.far.test/?[1-8]"
+	expect_status 0
+	[ "$(grep -c 'far web server' <<<"$output")" -eq 8 ] || fail 'not eight pages'
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
+
+@test "the program's own time limit holds while the proxy says nothing; no thread, descriptor or handler is left" {
+	proxy_use fake
+	check()
+	{
+		run shim "$PYTHON" -c '
+import os, select, socket, time
+def seen():
+    status = open("/proc/self/status").read()
+    lines = [l for l in status.split("\n") if l.startswith(("Threads", "SigCgt"))]
+    return lines, sorted(os.listdir("/proc/self/fd"))
+to = socket.getaddrinfo("web.far.test", 80, socket.AF_INET, socket.SOCK_STREAM)[0][4]
+s = socket.socket()
+s.setblocking(False)
+before = seen()
+begin = time.monotonic()
+s.connect_ex(to)
+poll = select.poll()
+poll.register(s, select.POLLIN | select.POLLOUT)
+none = poll.poll(150) + select.select([s], [s], [s], 0.15)[0]
+took = time.monotonic() - begin
+print(none, 0.3 <= took < 0.35, seen() == before, s.connect_ex(to))'
+		expect_output '[] True True 114'
+	}
+	both check
+}
+
+@test "HandshakeTimeout ends a connection in progress: ETIMEDOUT" {
+	proxy_use fake
+	run shim -q -o HandshakeTimeout=0.3 "$PYTHON" -c '
+import select, socket
+s = socket.socket()
+s.setblocking(False)
+s.connect_ex(("203.0.113.80", 80))
+ep = select.epoll()
+ep.register(s, select.EPOLLOUT | select.EPOLLET)
+print(["%x" % e for _, e in ep.poll(5)], s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), s.getsockopt(1, 4))'
+	expect_output "['1c'] 110 0"
+}
+
+@test "random sequences of calls: a connection in progress behaves as the kernel's own" {
+	LIMIT=120 run in_prog --root "$PYTHON" "$T/e2e/programs/conform.py" "$T/build" 1 "${SEQUENCES:-1000}"
+	expect_status 0
+}
