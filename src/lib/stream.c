@@ -308,8 +308,7 @@ static int fail(struct stream *st, int fd, int error)
 {
 	int stale;
 
-	if (socks_next(&st->socks) != SOCKS_FAILED)
-		socks_fail(&st->socks, -error);
+	socks_fail(&st->socks, -error); /* keeps the machine's own reason, if it has one */
 	st->state = STREAM_FAILED;
 	sys_disconnect(fd);
 	/* Throwing away unread bytes leaves ECONNRESET behind, for a later call to stumble on. */
