@@ -12,17 +12,9 @@
 #define HELP_COLUMN 27
 
 enum action {
-	SET_PROXY,
-	SET_USER,
-	SET_ISOLATE,
-	SET_FILE,
-	SET_ANY,
-	PRINT,
-	QUIETER,
-	LOUDER,
-	CHECK,
-	VERSION,
-	HELP
+#define OPTION(action, name, letter, argument, shown, help) action,
+#include "options.def"
+#undef OPTION
 };
 
 enum argument { NONE, NEEDED, MAYBE };
@@ -37,21 +29,10 @@ struct option {
 };
 
 static const struct option table[] = {
-	{"proxy", 'p', NEEDED, SET_PROXY, " URL",
-	 "socks5://, socks4a:// or tor://[user[:password]@]host:port"},
-	{"user", 'u', NEEDED, SET_USER, " NAME",
-	 "user name for the proxy; Tor gives each a circuit of its own"},
-	{"isolate", 'i', MAYBE, SET_ISOLATE, "[=WHAT]",
-	 "no circuit shared: session (default), process, destination, connection"},
-	{"config", 'c', NEEDED, SET_FILE, " FILE",
-	 "configuration file to read, not the usual ones"},
-	{"option", 'o', NEEDED, SET_ANY, " KEY=VALUE", "any setting of sockshim.conf(5)"},
-	{"", 'G', NONE, PRINT, "", "print the settings and where each comes from"},
-	{"quiet", 'q', NONE, QUIETER, "", "log errors only"},
-	{"verbose", 'v', NONE, LOUDER, "", "log more; -vv still more"},
-	{"check", 0, NONE, CHECK, "", "try configuration, library, proxy and command; run nothing"},
-	{"version", 'V', NONE, VERSION, "", "print the version"},
-	{"help", 'h', NONE, HELP, "", "print this"},
+#define OPTION(action, name, letter, argument, shown, help)                                        \
+	{name, letter, argument, action, shown, help},
+#include "options.def"
+#undef OPTION
 };
 #define ROWS (sizeof(table) / sizeof(table[0]))
 
