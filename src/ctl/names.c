@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "ctl.h"
-#include "json.h"
+#include "json_print.h"
 #include "options.h"
 #include "sessions.h"
 

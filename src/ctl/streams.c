@@ -14,7 +14,7 @@
 #include "client.h"
 #include "ctl.h"
 #include "diag.h"
-#include "json.h"
+#include "json_print.h"
 #include "options.h"
 #include "sessions.h"
 #include "sys.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "json.h"
+#include "json_print.h"
 #include "tor_via.h"
 
 bool result_good(const struct job *j)

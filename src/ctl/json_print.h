@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* json.h - strings of JSON (RFC 8259), for whatever the sockshimctl commands print. */
-#ifndef SOCKSHIM_CTL_JSON_H
-#define SOCKSHIM_CTL_JSON_H
+/* json_print.h - strings of JSON (RFC 8259), for whatever the sockshimctl commands print. */
+#ifndef SOCKSHIM_CTL_JSON_PRINT_H
+#define SOCKSHIM_CTL_JSON_PRINT_H
 
 #include <stdio.h>
 
