@@ -8,6 +8,9 @@ BINDIR       ?= $(PREFIX)/bin
 LIBDIR       ?= $(PREFIX)/lib
 INCLUDEDIR   ?= $(PREFIX)/include
 MANDIR       ?= $(PREFIX)/share/man
+BASHDIR      ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR       ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR      ?= $(PREFIX)/share/fish/vendor_completions.d
 FUZZ_SECONDS ?= 30
 CHECK_FUZZ   ?= 5
 # In check: `rules` looks at what was built; `lint` also asks tools whose opinion changes by version.
@@ -49,6 +52,7 @@ GUARD := $(call objects,obj,$(call sources,guard))
 RUN  := $(call objects,obj,$(call sources,run)) $(GUARD)
 CTL  := $(call objects,obj,$(call sources,ctl))
 PROGRAMS := $(if $(RUN),$(B)/sockshim) $(if $(CTL),$(B)/sockshimctl)
+COMPLETION := $(addprefix $(B)/completion/,bash zsh fish)
 LIBRARY  := $(if $(call sources,shim),$(B)/libsockshim.so)
 
 built = $(patsubst $(1)/%.c,$(B)/$(2)/%,$(wildcard $(1)/$(3)*.c))
@@ -63,7 +67,7 @@ CONF     = $(SYSCONFDIR)/sockshim/sockshim.conf
 # Sub-makes use every processor unless the user said otherwise.
 SUB     = +$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-all: $(LIBRARY) $(PROGRAMS) ## build library and programs (the default)
+all: $(LIBRARY) $(PROGRAMS) $(COMPLETION) ## build library and programs (the default)
 .DEFAULT_GOAL := all
 
 help: ## list the targets
@@ -100,6 +104,10 @@ $(B)/sockshim: $(RUN) $(CORE)
 	$(EXE)
 $(B)/sockshimctl: $(CTL) $(CORE)
 	$(EXE) -pthread $(NETTLE)
+# From the tables of the programs themselves.
+$(COMPLETION): $(B)/completion/%: $(B)/sockshimctl
+	@mkdir -p $(@D)
+	$< completion $* >$@
 
 $(B)/obj/tests/unit/%.o: CPPFLAGS += -DVECTORS='"$(abspath tests/unit/decide.vectors)"'
 $(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(CORE) $(GUARD)
@@ -142,7 +150,7 @@ demo: ## watch a program reach a name that exists only at the proxy
 check: deps ## every test, and one line at the end: N passed, N failed
 	$(SUB) -s all test-programs
 	$(SUB) -s B=$(B)/asan SAN=address,undefined unit
-	@B=$(B) FUZZ_SECONDS=$(CHECK_FUZZ) tests/check $(LINT) unit unit-asan unit-valgrind fuzz install ctl calls e2e
+	@B=$(B) FUZZ_SECONDS=$(CHECK_FUZZ) tests/check $(LINT) unit unit-asan unit-valgrind fuzz install completion ctl calls e2e
 
 check-fast: ## unit tests and lint
 	$(SUB) -s all unit
@@ -169,12 +177,19 @@ install: all ## to PREFIX (/usr/local) under DESTDIR; a configuration that is th
 	$(call put,755,$(B)/sockshimctl,$(BINDIR)/sockshimctl)
 	$(foreach h,$(HEADERS),$(call put,644,include/sockshim/$(h),$(INCLUDEDIR)/sockshim/$(h)) &&) :
 	$(foreach m,$(MANUALS),$(call put,644,man/$(m),$(MANDIR)/man$(lastword $(subst ., ,$(m)))/$(m)) &&) :
+	$(call put,644,$(B)/completion/bash,$(BASHDIR)/sockshim)
+	$(call put,644,$(B)/completion/zsh,$(ZSHDIR)/_sockshim)
+	$(call put,644,$(B)/completion/fish,$(FISHDIR)/sockshim.fish)
+	ln -sf sockshim $(DESTDIR)$(BASHDIR)/sockshimctl
+	ln -sf sockshim.fish $(DESTDIR)$(FISHDIR)/sockshimctl.fish
 	test -e $(DESTDIR)$(CONF) || { $(call put,644,conf/sockshim.conf,$(CONF)); }
 
 uninstall: ## what install wrote; the configuration only if it is unchanged
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,sockshim sockshimctl) \
 		$(DESTDIR)$(LIBDIR)/sockshim/libsockshim.so $(addprefix $(DESTDIR)$(INCLUDEDIR)/sockshim/,$(HEADERS)) \
-		$(foreach m,$(MANUALS),$(DESTDIR)$(MANDIR)/man$(lastword $(subst ., ,$(m)))/$(m))
+		$(foreach m,$(MANUALS),$(DESTDIR)$(MANDIR)/man$(lastword $(subst ., ,$(m)))/$(m)) \
+		$(addprefix $(DESTDIR)$(BASHDIR)/,sockshim sockshimctl) $(DESTDIR)$(ZSHDIR)/_sockshim \
+		$(addprefix $(DESTDIR)$(FISHDIR)/,sockshim.fish sockshimctl.fish)
 	! cmp -s conf/sockshim.conf $(DESTDIR)$(CONF) || rm -f $(DESTDIR)$(CONF)
 	-rmdir --ignore-fail-on-non-empty $(wildcard $(DESTDIR)$(LIBDIR)/sockshim $(DESTDIR)$(INCLUDEDIR)/sockshim $(dir $(DESTDIR)$(CONF)))
 

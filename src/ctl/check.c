@@ -40,7 +40,7 @@ static const struct option_row rows[] = {
 	{0},
 };
 
-static const struct option_table table = {
+const struct option_table check_options = {
 	"sockshimctl check",
 	"[option ...]",
 	"Says whether wrapping works here, what the proxy is, and whether anything gets past it.",
@@ -215,7 +215,7 @@ int check_main(int argc, char **argv)
 
 	if (argc == 2 && !strcmp(argv[1], CHECK_TRY))
 		return check_try();
-	if (options_read(&table, &o, argc, argv) != argc)
+	if (options_read(&check_options, &o, argc, argv) != argc)
 		ctl_die(2, "check takes no argument");
 	s = client_settings(o.proxy, o.file);
 	good = check_launcher(&o);

@@ -8,20 +8,20 @@
 #include "ctl.h"
 #include "sockshim/version.h"
 
-static const struct {
-	const char *name;
-	ctl_command *run;
-	const char *help;
-} commands[] = {
-	{"resolve", resolve_main, "names to addresses and back, as the proxy sees them"},
-	{"streams", streams_main, "the open streams of sessions"},
-	{"names", names_main, "the virtual addresses of a session"},
-	{"check", check_main, "does wrapping work here, what is the proxy, does anything leak"},
-	{"tor", tor_main, "a client of Tor's control port"},
-	{"proxy", proxy_main, "a SOCKS4, 4a and 5 server, for demonstrations and tests"},
+const struct ctl_row ctl_commands[] = {
+	{"resolve", resolve_main, "names to addresses and back, as the proxy sees them",
+	 &resolve_options},
+	{"streams", streams_main, "the open streams of sessions", &streams_options},
+	{"names", names_main, "the virtual addresses of a session", &names_options},
+	{"check", check_main, "does wrapping work here, what is the proxy, does anything leak",
+	 &check_options},
+	{"tor", tor_main, "a client of Tor's control port", &tor_options},
+	{"proxy", proxy_main, "a SOCKS4, 4a and 5 server, for demonstrations and tests",
+	 &proxy_options},
+	{"completion", completion_main, "what bash, zsh or fish need to complete command lines",
+	 NULL},
+	{0},
 };
-
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 void ctl_die(int status, const char *format, ...)
 {
@@ -40,8 +40,8 @@ static int help(void)
 	puts("usage: sockshimctl command [option ...]\n"
 	     "       sockshimctl command --help\n"
 	     "       sockshimctl --help | --version\n");
-	for (size_t i = 0; i < COMMANDS; i++)
-		printf("  %-10s %s\n", commands[i].name, commands[i].help);
+	for (const struct ctl_row *c = ctl_commands; c->name; c++)
+		printf("  %-10s %s\n", c->name, c->help);
 	return 0;
 }
 
@@ -59,8 +59,8 @@ int main(int argc, char **argv)
 		return help();
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
 		return version();
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+	for (const struct ctl_row *c = ctl_commands; c->name; c++)
+		if (!strcmp(argv[1], c->name))
+			return c->run(argc - 1, argv + 1);
 	ctl_die(2, "%s: no such command (sockshimctl --help lists them)", argv[1]);
 }

@@ -23,7 +23,7 @@ static const struct option_row rows[] = {
 	{0},
 };
 
-static const struct option_table table = {
+const struct option_table names_options = {
 	"sockshimctl names",
 	"[option ...]",
 	"Prints the virtual addresses that a session gave out, and their names.",
@@ -74,7 +74,7 @@ int names_main(int argc, char **argv)
 {
 	struct names_settings o = {0};
 
-	if (options_read(&table, &o, argc, argv) != argc)
+	if (options_read(&names_options, &o, argc, argv) != argc)
 		ctl_die(2, "names takes no argument");
 	if (!sessions_each(o.session, o.all, print_session, &o))
 		ctl_die(1, o.session ? "no such session" : "there is no session");

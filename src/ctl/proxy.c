@@ -162,7 +162,7 @@ static const struct option_row rows[] = {
 	{.name = NULL},
 };
 
-static const struct option_table table = {
+const struct option_table proxy_options = {
 	.program = "sockshimctl proxy",
 	.usage = "[option ...]",
 	.summary = "A SOCKS4, 4a and 5 server, for demonstrations and tests.",
@@ -230,7 +230,7 @@ static void open_log(void)
 
 int proxy_main(int argc, char **argv)
 {
-	int first = options_read(&table, &proxy_settings, argc, argv);
+	int first = options_read(&proxy_options, &proxy_settings, argc, argv);
 	int error;
 
 	if (first < argc)

@@ -32,7 +32,7 @@ static const struct option_row rows[] = {
 	{0},
 };
 
-static const struct option_table table = {
+const struct option_table resolve_options = {
 	"sockshimctl resolve",
 	"[option ...] name ...",
 	"Asks the proxy for the addresses of names, or with -x for the names of addresses.",
@@ -166,7 +166,7 @@ static int ask_all(struct question *q, int count, const struct proxy *p,
 int resolve_main(int argc, char **argv)
 {
 	struct resolve_settings o = {.timeout = 60};
-	int first = options_read(&table, &o, argc, argv), count = argc - first, failed;
+	int first = options_read(&resolve_options, &o, argc, argv), count = argc - first, failed;
 	const struct settings *s;
 	struct question *q;
 

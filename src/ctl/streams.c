@@ -46,7 +46,7 @@ static const struct option_row rows[] = {
 	{0},
 };
 
-static const struct option_table table = {
+const struct option_table streams_options = {
 	"sockshimctl streams",
 	"[option ...]",
 	"Lists the open streams of a session, or of all of the user's sessions.",
@@ -395,7 +395,7 @@ int streams_main(int argc, char **argv)
 	int64_t last = client_now();
 	bool found;
 
-	if (options_read(&table, &o, argc, argv) != argc)
+	if (options_read(&streams_options, &o, argc, argv) != argc)
 		ctl_die(2, "streams takes no argument");
 	if (o.json && o.getinfo)
 		ctl_die(2, "streams: either --json or --getinfo");

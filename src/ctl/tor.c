@@ -366,6 +366,15 @@ static const struct {
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
+const char *tor_command(size_t i, const char **help)
+{
+	if (i < COMMANDS)
+		*help = commands[i].help;
+	else if (i == COMMANDS)
+		*help = "run a command once through each exit";
+	return i < COMMANDS ? commands[i].name : i == COMMANDS ? "via" : NULL;
+}
+
 static int help_commands(void)
 {
 	for (size_t i = 0; i < COMMANDS; i++)
@@ -376,7 +385,7 @@ static int help_commands(void)
 	return 0;
 }
 
-static const struct option_table table = {
+const struct option_table tor_options = {
 	"sockshimctl tor",
 	"[option ...] command [argument ...]",
 	"A client of Tor's control port. `sockshimctl tor help` lists the commands.",
@@ -401,7 +410,7 @@ static int run_one(const struct tor_settings *s, size_t which, int argc, char **
 int tor_main(int argc, char **argv)
 {
 	struct tor_settings s = {0};
-	int first = options_read(&table, &s, argc, argv);
+	int first = options_read(&tor_options, &s, argc, argv);
 	const char *name = argv[first];
 
 	if (!name)

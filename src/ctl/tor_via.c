@@ -61,7 +61,7 @@ static const struct option_row rows[] = {
 	{0},
 };
 
-static const struct option_table table = {
+const struct option_table via_options = {
 	"sockshimctl tor via",
 	"--exit FINGERPRINT[,...] | --each-exit [option ...] [--] command [argument ...]",
 	"Runs the command under sockshim once through each exit, on a circuit built for it.",
@@ -664,7 +664,7 @@ static void read_options(struct via *v, int argc, char **argv)
 	int first;
 
 	v->o = (struct via_settings){.jobs = 8, .repeat = 1, .hops = 3, .timeout = 120};
-	first = options_read(&table, &v->o, argc, argv);
+	first = options_read(&via_options, &v->o, argc, argv);
 	v->command = argv + first;
 	if (!argv[first])
 		ctl_die(2, "via: no command");
