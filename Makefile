@@ -30,8 +30,9 @@ BASE  = -std=gnu11 -Iinclude -MMD -MP $(WARN) $(CPPFLAGS) $(CFLAGS)
 SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 # Core and lib get no -D_GNU_SOURCE: they see the same headers in both object sets.
 PROG  = $(BASE) $(SANITIZE) -fPIE $(if $(filter src/core/% src/lib/%,$<),,-D_GNU_SOURCE)
-# The library: no libc macro or builtin may put another function in a hook's place.
-PIC   = $(BASE) -fPIC -fvisibility=hidden -fno-builtin \
+# The library: no libc macro or builtin may put another function in a hook's place; frame pointers tell
+# an audit who called.
+PIC   = $(BASE) -fPIC -fvisibility=hidden -fno-builtin -fno-omit-frame-pointer \
 	-ftls-model=initial-exec -fasynchronous-unwind-tables \
 	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=0 -U_FILE_OFFSET_BITS -U_TIME_BITS
 LINK  = -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)

@@ -10,6 +10,7 @@
 #define SOCKSHIM_FILTER_H
 
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,8 +18,16 @@
 
 /*
  * Builds the filter for this machine; `gate` is the address of the gate's page. Returns its length
- * in instructions, 0 if it does not fit (never, a test says).
+ * in instructions, 0 if it does not fit (never, a test says). `audited`: what it refuses by itself is
+ * left to the supervisor too, which then knows of it.
  */
-size_t filter_build(struct sock_filter out[static FILTER_MAX], uint64_t gate);
+size_t filter_build(struct sock_filter out[static FILTER_MAX], uint64_t gate, bool audited);
+
+/* What the kernel would make of the call: a SECCOMP_RET_ value. */
+struct seccomp_data;
+uint32_t filter_run(const struct sock_filter *code, size_t len, const struct seccomp_data *data);
+
+/* Is it a call of another machine's, or of x32? */
+bool filter_is_foreign(const struct seccomp_data *data);
 
 #endif

@@ -18,6 +18,7 @@
 #include "streams.h"
 
 struct progresses;
+struct events;
 
 #define SESSION_ENV "SOCKSHIM_SESSION"
 #define SESSION_NAME 96 /* "/dev/shm/sockshim-UID-PID-ID#ID" */
@@ -30,18 +31,19 @@ struct session {
 	uint64_t launcher_dev, launcher_ino; /* its file: static, and may be started all the same */
 	char library[4096];		     /* path as LD_PRELOAD has it; "" without a launcher */
 	uint64_t gate;			     /* where the guard's gate belongs; 0: no guard */
+	bool audited;			     /* events are kept */
 	bool unprivileged; /* setuid programs get no privilege (PR_SET_NO_NEW_PRIVS) */
 	struct settings settings;
-	/* names, streams, attempts, lookups and progresses follow, each on pages of its own */
+	/* names, streams, attempts, lookups, progresses and events follow, each on pages of its own */
 };
 
 /*
- * Makes a session of `settings`; `name` gets the value for SESSION_ENV. Removes files of earlier
+ * Makes a session of `settings`, with or without room for events; `name` gets the value for SESSION_ENV. Removes files of earlier
  * sessions of the same user that nobody has mapped any more.
  * Returns the mapping with all of it writable, or NULL with *error = -errno.
  */
-struct session *session_create(const struct settings *settings, char name[static SESSION_NAME],
-			       int *error);
+struct session *session_create(const struct settings *settings, bool audited,
+			       char name[static SESSION_NAME], int *error);
 
 /* Like it without a descriptor: for the library alone, shared with forks. */
 struct session *session_anonymous(const struct settings *settings, int *error);
@@ -68,6 +70,7 @@ struct streams *session_streams(const struct session *s);
 struct attempts *session_attempts(const struct session *s);
 struct lookups *session_lookups(const struct session *s);
 struct progresses *session_progresses(const struct session *s);
+struct events *session_events(const struct session *s); /* NULL if it is not audited */
 
 /* Writes the id in hex. */
 void session_id(const struct session *s, char out[static 17]);

@@ -158,22 +158,6 @@ void caller_exe(int32_t tid, char *out, size_t size)
 	out[n > 0 ? n : 0] = 0;
 }
 
-static uint64_t read_hex(const char **p)
-{
-	uint64_t n = 0;
-
-	for (;; (*p)++) {
-		char c = **p;
-
-		if (c >= '0' && c <= '9')
-			n = n << 4 | (uint64_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			n = n << 4 | (uint64_t)(c - 'a' + 10);
-		else
-			return n;
-	}
-}
-
 static void put_hex(struct bytes_out *o, uint64_t n)
 {
 	int shift = 60;
@@ -184,45 +168,15 @@ static void put_hex(struct bytes_out *o, uint64_t n)
 		bytes_put_u8(o, (uint8_t) "0123456789abcdef"[n >> shift & 15]);
 }
 
-/* A line of maps(5): "from-to perms offset dev inode   path". True if `ip` lies in it. */
-static bool put_if_in(struct bytes_out *o, const char *line, uint64_t ip)
-{
-	uint64_t from = read_hex(&line), to = *line == '-' ? (line++, read_hex(&line)) : 0, offset;
-	const char *name;
-
-	if (ip < from || ip >= to || strlen(line) < 7)
-		return false;
-	line += 6; /* " r-xp " */
-	offset = read_hex(&line);
-	name = strrchr(line, '/');
-	bytes_put_text(o, name ? name + 1 : "memory");
-	bytes_put_text(o, "+0x");
-	put_hex(o, name ? ip - from + offset : ip);
-	return true;
-}
-
-void caller_place(int32_t tid, uint64_t ip, char *out, size_t size)
+void caller_words(const char *module, uint64_t offset, char *out, size_t size)
 {
 	struct bytes_out o = bytes_out_init(out, size);
-	char path[48], text[8192], *line, *end;
-	size_t have = 0;
-	bool found = false;
-	int fd;
-	long n;
+	const char *slash = strrchr(module, '/');
 
-	proc_path(path, sizeof(path), tid, "/maps");
-	fd = sys_open(path, O_RDONLY, 0);
-	while (fd >= 0 && !found && (n = sys_read(fd, text + have, sizeof(text) - 1 - have)) > 0) {
-		have += (size_t)n;
-		text[have] = 0;
-		for (line = text; !found && (end = strchr(line, '\n')); line = end + 1) {
-			*end = 0;
-			found = put_if_in(&o, line, ip);
-		}
-		have -= (size_t)(line - text);
-		memmove(text, line, have);
+	if (offset) {
+		bytes_put_text(&o, slash ? slash + 1 : *module ? module : "memory");
+		bytes_put_text(&o, "+0x");
+		put_hex(&o, offset);
 	}
-	if (fd >= 0)
-		sys_close(fd);
 	bytes_put_end(&o);
 }

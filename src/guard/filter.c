@@ -78,7 +78,7 @@ enum label {
 struct build {
 	struct sock_filter *out;
 	size_t n;
-	bool full;
+	bool full, audited;
 	uint8_t to[FILTER_MAX][2]; /* labels of jumps */
 	size_t at[LABELS];
 };
@@ -139,7 +139,7 @@ static void ending(struct build *b, enum label l, uint32_t action)
 
 static void refusal(struct build *b, enum label l, int error)
 {
-	ending(b, l, SECCOMP_RET_ERRNO | (uint32_t)error);
+	ending(b, l, b->audited ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | (uint32_t)error);
 }
 
 static void numbers(struct build *b, const uint32_t *nr, size_t count, enum label yes)
@@ -336,9 +336,18 @@ static bool resolve(struct build *b)
 	return true;
 }
 
-size_t filter_build(struct sock_filter out[static FILTER_MAX], uint64_t gate)
+bool filter_is_foreign(const struct seccomp_data *data)
 {
-	struct build b = {.out = out};
+#ifdef X32
+	if (data->nr & X32)
+		return true;
+#endif
+	return data->arch != ARCH_OWN;
+}
+
+size_t filter_build(struct sock_filter out[static FILTER_MAX], uint64_t gate, bool audited)
+{
+	struct build b = {.out = out, .audited = audited};
 
 	put_number(&b);
 	put_foreign(&b);

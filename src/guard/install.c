@@ -145,7 +145,7 @@ void guard_plan(struct guard_plan *p, struct session *s)
 
 	SYS3(SYS_getrandom, &random, sizeof(random), 0);
 	s->gate = GATE_BASE + ((random & ((1ull << GATE_BITS) - 1)) & ~(uint64_t)4095);
-	p->len = (unsigned short)filter_build(p->code, s->gate);
+	p->len = (unsigned short)filter_build(p->code, s->gate, s->audited);
 	p->listener = -1;
 	p->tried = p->unprivileged = false;
 }

@@ -177,8 +177,10 @@ static void list(const struct pending *p)
 /* The answer is sent; a connection that nobody waits for is taken down. */
 static void finish(struct pending *p, int result)
 {
-	if (p->kind == PENDING_PROXY)
+	if (p->kind == PENDING_PROXY) {
 		say_stream(p, -result);
+		audit_end(p, -result);
+	}
 	if (p->kind == PENDING_PROXY && result == 0)
 		list(p);
 	if (result == 0 && p->data.nr != SYS_connect) {
@@ -213,6 +215,7 @@ static long proxy(struct request *rq, const struct call *c, const struct decisio
 	stream_init(&p->stream, supervisor.session, d, &c->to, name, SOCKS_CONNECT);
 	if (d->isolate == ISOLATE_PROCESS)
 		p->stream.pid = caller_pid(rq->caller.tid);
+	audit_begin(p);
 	set_blocking(&p->caller, false);
 	error = stream_start(&p->stream, supervisor.session, p->caller.fd, c->domain);
 	set_blocking(&p->caller, true);
@@ -222,6 +225,7 @@ static long proxy(struct request *rq, const struct call *c, const struct decisio
 	}
 	if (error != -EISCONN && error != -EALREADY)
 		say_stream(p, -error);
+	audit_end(p, -error);
 	pending_release(p);
 	return error;
 }
@@ -344,8 +348,10 @@ long judge_connect_to(struct request *rq, const struct sockaddr_storage *sa, siz
 		return pretend(rq, &c);
 	if (d.verdict == VERDICT_PROXY)
 		return proxy(rq, &c, &d, name, cookie);
-	if (d.verdict == VERDICT_PASS)
+	if (d.verdict == VERDICT_PASS) {
+		audit_direct(rq, &c, cookie);
 		return connect_direct(rq, sa, len, cookie);
+	}
 	return judge_refuse(rq, &c, &d);
 }
 
@@ -529,8 +535,11 @@ static void settle(struct request *rq)
 void judge(const struct seccomp_notif *n)
 {
 	struct request rq = {.id = n->id, .data = &n->data};
-	int error = caller_open(&rq.caller, n->pid, (int)n->data.args[0]);
+	int error;
 
+	if (audit_filtered(n))
+		return;
+	error = caller_open(&rq.caller, n->pid, (int)n->data.args[0]);
 	if (error) {
 		if (error == -EACCES && supervisor_waits(n->id))
 			say_denied(&rq, "its process may not be looked into (see Yama, and "
@@ -564,6 +573,8 @@ void judge_event(struct pending *p)
 /* Nobody waits: the connection is taken back before the program could use what is half of one. */
 static void abandon(struct pending *p)
 {
+	if (p->kind == PENDING_PROXY)
+		audit_end(p, ECANCELED);
 	if (p->kind != PENDING_SEND)
 		sys_disconnect(p->caller.fd);
 	pending_drop(p);

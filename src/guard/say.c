@@ -5,6 +5,7 @@
 #include "attempts.h"
 #include "conf.h"
 #include "log.h"
+#include "place.h"
 #include "supervisor.h"
 #include "sys.h"
 
@@ -70,6 +71,8 @@ static void put_from(struct bytes_out *o, const struct attempt *a)
 static void record(struct attempt *a, const struct request *rq, const struct call *c)
 {
 	struct bytes_out target = bytes_out_init(a->target, sizeof(a->target));
+	char module[256];
+	uint64_t offset;
 
 	a->time = sys_now();
 	a->pid = caller_pid(rq->caller.tid);
@@ -77,7 +80,9 @@ static void record(struct attempt *a, const struct request *rq, const struct cal
 	caller_exe(rq->caller.tid, a->exe, sizeof(a->exe));
 	decide_target(&target, c);
 	bytes_put_end(&target);
-	caller_place(rq->caller.tid, rq->data->instruction_pointer, a->from, sizeof(a->from));
+	if (place_find(rq->caller.tid, rq->data->instruction_pointer, module, sizeof(module),
+		       &offset))
+		caller_words(module, offset, a->from, sizeof(a->from));
 	attempts_add(session_attempts(supervisor.session), a);
 }
 
@@ -88,6 +93,7 @@ void say_refused(const struct request *rq, const struct call *c, const struct de
 	struct bytes_out *o;
 	struct log_line l;
 
+	audit_attempt(rq, c, d);
 	if (is_probe(c) || d->reason == REASON_UNIX) {
 		level = LOG_DEBUG; /* libc asks nscd by itself, whoever looks up a user */
 		caller_exe(rq->caller.tid, a.exe, sizeof(a.exe));
@@ -112,6 +118,7 @@ void say_denied(const struct request *rq, const char *why)
 	struct log_line l;
 	struct bytes_out *o;
 
+	audit_unseen(rq->caller.tid);
 	caller_exe(rq->caller.tid, exe, sizeof(exe));
 	o = begin(&l, said ? LOG_INFO : LOG_WARN, exe);
 	said = true;

@@ -109,6 +109,16 @@ void say_refused(const struct request *rq, const struct call *c, const struct de
 void say_denied(const struct request *rq, const char *why);
 void say_stream(const struct pending *p, int error);
 
+/* audit.c: what the auditor is told; nothing where nobody audits. */
+void audit_attempt(const struct request *rq, const struct call *c, const struct decision *d);
+void audit_begin(const struct pending *p);
+void audit_end(const struct pending *p, int error);
+void audit_direct(const struct request *rq, const struct call *c, uint64_t cookie);
+void audit_unseen(int32_t tid);
+
+/* Answers a call that comes here only because of an audit: the filter would have refused it. */
+bool audit_filtered(const struct seccomp_notif *n);
+
 /* dns.c: the responder on loopback. */
 void dns_event(uint64_t data);
 void dns_each(void (*each)(int fd));

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "events.h"
 #include "sys.h"
 
 /* What getdents64(2) fills in. */
@@ -127,6 +128,33 @@ size_t inherit_words(int fd, const struct call *c, const struct decision *d, cha
 	return (size_t)(o.at - o.start);
 }
 
+/* One that the session began with. */
+static void note(const struct session *s, const struct call *c, const struct decision *d)
+{
+	struct events *t = s ? session_events(s) : NULL;
+	struct event e = {.kind = EVENT_ATTEMPT,
+			  .by = EVENT_BY_LAUNCHER,
+			  .to = c->to,
+			  .call = CALL_INHERIT,
+			  .reason = d->reason,
+			  .verdict = d->verdict,
+			  .name = -1,
+			  .nr = -1};
+	char target[320], exe[256];
+	struct bytes_out o = bytes_out_init(target, sizeof(target));
+	long n;
+
+	if (!t)
+		return;
+	e.time = sys_now();
+	e.pid = sys_getpid();
+	n = SYS4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", exe, sizeof(exe) - 1);
+	exe[n > 0 ? n : 0] = 0;
+	decide_target(&o, c);
+	bytes_put_end(&o);
+	events_add(t, &e, exe, target, NULL);
+}
+
 static void scan_one(const struct session *s, int fd, void (*say)(const char *words))
 {
 	struct decision d;
@@ -137,6 +165,7 @@ static void scan_one(const struct session *s, int fd, void (*say)(const char *wo
 		return;
 	inherit_words(fd, &c, &d, words, sizeof(words));
 	inherit_replace(fd);
+	note(s, &c, &d);
 	if (say)
 		say(words);
 }

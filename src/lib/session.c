@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "bytes.h"
+#include "events.h"
 #include "progress.h"
 #include "sys.h"
 
@@ -26,7 +27,7 @@
 #define SWEEP_SECONDS 10
 
 /* Changes with every layout: a program must not read what another version wrote. */
-static const uint8_t session_magic[16] = "sockshim ses 3\n";
+static const uint8_t session_magic[16] = "sockshim ses 4\n";
 
 static size_t pages(size_t size)
 {
@@ -38,10 +39,11 @@ static size_t head_size(void)
 	return pages(sizeof(struct session));
 }
 
-static size_t whole_size(void)
+static size_t whole_size(bool audited)
 {
 	return head_size() + pages(names_size()) + pages(streams_size()) + pages(attempts_size()) +
-	       pages(sizeof(struct lookups)) + pages(progresses_size());
+	       pages(sizeof(struct lookups)) + pages(progresses_size()) +
+	       (audited ? pages(events_size()) : 0);
 }
 
 /* Copies what is used, so that unused pages stay untouched. */
@@ -54,9 +56,9 @@ static void copy_settings(struct settings *to, const struct settings *from)
 	memcpy(to->text, from->text, from->text_used);
 }
 
-static struct session *map(int fd, int flags, int *error)
+static struct session *map(int fd, size_t size, int flags, int *error)
 {
-	long at = SYS6(SYS_mmap, 0, whole_size(), PROT_READ | PROT_WRITE, flags, fd, 0);
+	long at = SYS6(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, flags, fd, 0);
 
 	if (at < 0 && at > -4096) {
 		*error = (int)at;
@@ -66,10 +68,11 @@ static struct session *map(int fd, int flags, int *error)
 	return (struct session *)at;
 }
 
-static void fill(struct session *s, const struct settings *settings)
+static void fill(struct session *s, const struct settings *settings, bool audited)
 {
 	memcpy(s->magic, session_magic, sizeof(s->magic));
-	s->size = whole_size();
+	s->size = whole_size(audited);
+	s->audited = audited;
 	s->owner = sys_getpid();
 	copy_settings(&s->settings, settings);
 }
@@ -101,12 +104,12 @@ static void put_prefix(struct bytes_out *o)
 }
 
 /* Is there room for a whole session, and as much again? */
-static bool shm_has_room(void)
+static bool shm_has_room(size_t size)
 {
 	struct statfs fs;
 
 	return SYS2(SYS_statfs, shm, &fs) == 0 &&
-	       (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize > whole_size() + whole_size() / 4;
+	       (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize > size + size / 4;
 }
 
 /* Makes a descriptor of 3 or above: 0 to 2 may be closed, and are the program's. */
@@ -122,11 +125,11 @@ static int above_stdio(int low)
 }
 
 /* The file's name, up to and without the '#'. */
-static int shm_file(const char *id, char name[static SESSION_NAME])
+static int shm_file(const char *id, size_t size, char name[static SESSION_NAME])
 {
 	struct bytes_out o = bytes_out_init(name, SESSION_NAME);
 
-	if (!shm_has_room())
+	if (!shm_has_room(size))
 		return -ENOSPC;
 	bytes_put_text(&o, shm);
 	bytes_put_text(&o, "/");
@@ -244,13 +247,13 @@ static void sweep(void)
 	}
 }
 
-static struct session *map_new(int fd, bool file, int *error)
+static struct session *map_new(int fd, size_t size, bool file, int *error)
 {
 	struct session *s = NULL;
 
-	*error = fd < 0 ? fd : (int)SYS2(SYS_ftruncate, fd, whole_size());
+	*error = fd < 0 ? fd : (int)SYS2(SYS_ftruncate, fd, size);
 	if (!*error)
-		s = map(fd, MAP_SHARED, error);
+		s = map(fd, size, MAP_SHARED, error);
 	if (fd >= 0 && (file || !s))
 		sys_close(fd);
 	return s;
@@ -266,9 +269,10 @@ static void note_launcher(struct session *s)
 	s->launcher_ino = st.st_ino;
 }
 
-struct session *session_create(const struct settings *settings, char name[static SESSION_NAME],
-			       int *error)
+struct session *session_create(const struct settings *settings, bool audited,
+			       char name[static SESSION_NAME], int *error)
 {
+	const size_t size = whole_size(audited);
 	struct session *s;
 	uint8_t id[sizeof(s->id)];
 	char text[17];
@@ -276,12 +280,12 @@ struct session *session_create(const struct settings *settings, char name[static
 	sweep();
 	SYS3(SYS_getrandom, id, sizeof(id), 0);
 	print_id(id, text);
-	s = map_new(shm_file(text, name), true, error);
+	s = map_new(shm_file(text, size, name), size, true, error);
 	if (!s)
-		s = map_new(memory_file(name), false, error);
+		s = map_new(memory_file(name), size, false, error);
 	if (!s)
 		return NULL;
-	fill(s, settings);
+	fill(s, settings, audited);
 	memcpy(s->id, id, sizeof(id));
 	note_launcher(s);
 	strcat(name, "#");
@@ -291,21 +295,22 @@ struct session *session_create(const struct settings *settings, char name[static
 
 struct session *session_anonymous(const struct settings *settings, int *error)
 {
-	struct session *s = map(-1, MAP_SHARED | MAP_ANONYMOUS, error);
+	struct session *s = map(-1, whole_size(false), MAP_SHARED | MAP_ANONYMOUS, error);
 
 	if (!s)
 		return NULL;
-	fill(s, settings);
+	fill(s, settings, false);
 	SYS3(SYS_getrandom, s->id, sizeof(s->id), 0);
 	return s;
 }
 
 /* A pid may have been given to another process since: only the very session of that id will do. */
-static int check(const struct session *s, const char *id)
+static int check(const struct session *s, size_t size, const char *id)
 {
 	char own[17];
 
-	if (memcmp(s->magic, session_magic, sizeof(s->magic)) != 0 || s->size != whole_size())
+	if (memcmp(s->magic, session_magic, sizeof(s->magic)) != 0 || s->size != size ||
+	    whole_size(s->audited) != size)
 		return -EPROTO;
 	session_id(s, own);
 	return strcmp(own, id) == 0 ? 0 : -EPROTO;
@@ -317,16 +322,16 @@ static struct session *map_checked(int fd, const char *id, int *error)
 	long end = SYS3(SYS_lseek, fd, 0, SEEK_END);
 
 	*error = -EPROTO;
-	if (end < 0 || (size_t)end != whole_size())
+	if (end < 0 || ((size_t)end != whole_size(false) && (size_t)end != whole_size(true)))
 		return NULL;
-	s = map(fd, MAP_SHARED, error);
+	s = map(fd, (size_t)end, MAP_SHARED, error);
 	if (!s)
 		return NULL;
-	*error = check(s, id);
+	*error = check(s, (size_t)end, id);
 	if (!*error)
 		*error = session_seal(s);
 	if (*error) {
-		session_close(s);
+		SYS2(SYS_munmap, s, end);
 		return NULL;
 	}
 	return s;
@@ -361,7 +366,7 @@ int session_seal(struct session *s)
 
 void session_close(struct session *s)
 {
-	SYS2(SYS_munmap, s, whole_size());
+	SYS2(SYS_munmap, s, s->size);
 }
 
 void session_end(struct session *s, const char *name)
@@ -407,4 +412,11 @@ struct lookups *session_lookups(const struct session *s)
 struct progresses *session_progresses(const struct session *s)
 {
 	return (struct progresses *)((uintptr_t)session_lookups(s) + pages(sizeof(struct lookups)));
+}
+
+struct events *session_events(const struct session *s)
+{
+	if (!s->audited)
+		return NULL;
+	return (struct events *)((uintptr_t)session_progresses(s) + pages(progresses_size()));
 }

@@ -135,7 +135,7 @@ static bool is_guarded(const char *path)
 static struct session *make_session(const char *library_path, char name[static SESSION_NAME])
 {
 	int error;
-	struct session *s = session_create(&settings, name, &error);
+	struct session *s = session_create(&settings, false, name, &error);
 
 	if (!s)
 		die(EXIT_CANNOT, "no memory to share with the command: %s", strerror(-error));

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "shim.h"
+#include "audit.h"
 #include "sys.h"
 
 long libc_result(long result)
@@ -135,6 +135,7 @@ int refuse(const struct call *c, const struct decision *d)
 {
 	struct log_line l;
 
+	audit_refused(c, d);
 	if (!log_wants(LOG_WARN) || said_before(c, d->reason))
 		return d->error;
 	decide_words(say(&l, LOG_WARN), c, d);

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 
+#include "audit.h"
 #include "pend.h"
 #include "sys.h"
 #include "tunnel.h"
@@ -35,11 +36,13 @@ static int connect_unlisted(const struct connecting *a)
 	int err;
 
 	stream_init(&st, a->s, a->d, &a->c->to, a->name, SOCKS_CONNECT);
+	audit_begin(a->s, &st, a->cookie);
 	err = stream_start(&st, a->s, a->fd, a->c->domain);
-	if (is_callers(err))
-		return err;
 	if (!err)
 		err = tunnel_drive(&st, a->s, a->fd, NULL);
+	audit_end(a->s, &st, a->cookie, -err);
+	if (is_callers(err) && st.state == STREAM_CONNECTING)
+		return err;
 	if (err < 0) {
 		if (err != -EINTR)
 			tunnel_say_failed(a->s, &st, -err);
@@ -119,12 +122,14 @@ static void begin(const struct connecting *a, struct progress *p)
 	pend_hide(p, a->fd, EPOLLET); /* before anything can become ready */
 	stream_init(&p->stream, a->s, a->d, &a->c->to, a->name, SOCKS_CONNECT);
 	p->waited = true;
+	audit_begin(a->s, &p->stream, a->cookie);
 }
 
 static int start_failed(const struct connecting *a, struct progress *p, int err)
 {
 	struct stream st = p->stream;
 
+	audit_end(a->s, &st, a->cookie, -err);
 	pend_forget_locked(p, a->fd);
 	/* A non-blocking socket gives the error of its last attempt so: the proxy is not at fault. */
 	if (!is_callers(err) && err != -ECONNABORTED &&

@@ -14,8 +14,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "audit.h"
 #include "program.h"
-#include "shim.h"
 #include "sys.h"
 
 extern char **environ;
@@ -245,15 +245,19 @@ static int check_guarded(const struct session *s, int dirfd, const char *path)
 static int check(int dirfd, const char *path)
 {
 	const struct session *s = here();
+	bool allowed = s && s->settings.unwrappable == UNWRAPPABLE_ALLOW;
 	int kind;
 
-	if (s && s->settings.unwrappable == UNWRAPPABLE_ALLOW)
+	if (allowed && (s->gate || !s->audited))
 		return 0;
 	if (s && s->gate)
 		return check_guarded(s, dirfd, path);
 	kind = program_judge(dirfd, path);
 	if (kind < 0 || kind == PROGRAM_WRAPPABLE || kind == PROGRAM_SCRIPT ||
 	    kind == PROGRAM_UNKNOWN || (kind == PROGRAM_STATIC && is_launcher(s, dirfd, path)))
+		return 0;
+	audit_uncovered(path, kind, allowed);
+	if (allowed)
 		return 0;
 	say_start(path, "refused: start of ", program_words((enum program_kind)kind),
 		  ", so its connections cannot be seen; set Unwrappable allow to run it "

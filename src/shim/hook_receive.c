@@ -4,8 +4,9 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "inherit.h"
 #include "asked.h"
+#include "audit.h"
+#include "inherit.h"
 #include "pend.h"
 #include "sys.h"
 
@@ -66,6 +67,7 @@ static void take(int fd)
 	fds_adopt(fd); /* a stream under way may come from another process */
 	if (inherit_judge(here(), fd, &c, &d) == VERDICT_PASS)
 		return;
+	audit_refused(&c, &d);
 	inherit_words(fd, &c, &d, words, sizeof(words));
 	inherit_replace(fd);
 	log_texts(LOG_WARN, here_name(), ": ", words, (char *)NULL);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "asked.h"
+#include "audit.h"
 #include "gate.h"
 #include "pend.h"
 #include "sys.h"
@@ -61,6 +62,7 @@ int socket_connect(int fd, const struct sockaddr *to, socklen_t len)
 	case VERDICT_PROXY:
 		return tunnel_connect(fd, &c, &d, name);
 	case VERDICT_PASS:
+		audit_direct(fd, &c);
 		return pass_connect(fd, to, len) < 0 ? -errno : 0;
 	case VERDICT_ANSWER:
 		return wrong_family(fd, &c) ? -EAFNOSUPPORT : asked_connect(fd, &c);

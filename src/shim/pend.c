@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "audit.h"
 #include "seqlock.h"
 #include "sys.h"
 #include "tunnel.h"
@@ -107,6 +108,7 @@ static void failed(struct progress *p, int fd, int error)
 	bool native;
 
 	tunnel_say_failed(here(), &p->stream, error);
+	audit_end(here(), &p->stream, p->cookie, error);
 	native = !p->waited && stream_refuse(fd);
 	p->error = (int16_t)error;
 	p->state = PROGRESS_FAILED;
@@ -121,6 +123,7 @@ static void opened(struct progress *p, int fd)
 {
 	tunnel_list(here(), &p->stream, p->cookie);
 	tunnel_say_open(here(), &p->stream, fd);
+	audit_end(here(), &p->stream, p->cookie, 0);
 	show(p, fd);
 	pend_drop(p, fd);
 }
@@ -222,6 +225,8 @@ void pend_forget(int fd)
 
 	if (!p || !insist(p, cookie))
 		return;
+	if (p->state == PROGRESS_UNDER_WAY)
+		audit_end(here(), &p->stream, cookie, ECANCELED);
 	pend_forget_locked(p, fd);
 }
 

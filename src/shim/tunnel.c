@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit.h"
 #include "conf.h"
 #include "shim.h"
 #include "sys.h"
@@ -178,9 +179,11 @@ int tunnel_resolve(const struct decision *d, const struct addr *to, int32_t name
 	if (fd < 0)
 		return EAI_SYSTEM;
 	stream_init(&st, s, d, to, name, name >= 0 ? SOCKS_RESOLVE : SOCKS_RESOLVE_PTR);
+	audit_begin(s, &st, sys_cookie(fd));
 	err = stream_start(&st, s, fd, family);
 	if (err == 0)
 		err = tunnel_drive(&st, s, fd, answer);
+	audit_end(s, &st, sys_cookie(fd), -err);
 	if (err < 0)
 		tunnel_say_failed(s, &st, -err);
 	sys_close(fd);

@@ -242,17 +242,50 @@ static int set_up(void **state)
 {
 	(void)state;
 	conf_init(&conf, &settings);
-	code_len = filter_build(code, GATE);
+	code_len = filter_build(code, GATE, false);
 	return conf_finish(&conf) < 0 || !code_len;
+}
+
+/* With an audit the supervisor sees what is refused, and finds the same errno by running the filter. */
+static void test_audited(void **state)
+{
+	struct sock_filter audited[FILTER_MAX];
+	size_t len = filter_build(audited, GATE, true);
+
+	(void)state;
+	assert_int_equal(len, code_len);
+	for (int nr = 0; nr < 500; nr++) {
+		for (uint64_t a = 0; a < 48; a++) {
+			for (uint64_t b = 0; b < 80; b++) {
+				struct seccomp_data data = {
+					.nr = nr, .arch = OWN, .args = {a, b, b / 2}};
+				bool only;
+				uint32_t plain = run(&data, &only);
+				uint32_t other = filter_run(audited, len, &data);
+
+				assert_int_equal(filter_run(code, code_len, &data), plain);
+				assert_int_equal(other, plain == SECCOMP_RET_ALLOW
+								? SECCOMP_RET_ALLOW
+								: NOTIFIED);
+			}
+		}
+	}
+	assert_false(filter_is_foreign(&(struct seccomp_data){.arch = OWN, .nr = 41}));
+	assert_true(filter_is_foreign(&(struct seccomp_data){.arch = OTHER, .nr = 41}));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_socket),	       cmocka_unit_test(test_high_half_is_nothing),
-		cmocka_unit_test(test_option),	       cmocka_unit_test(test_gate),
-		cmocka_unit_test(test_sendto),	       cmocka_unit_test(test_io_uring),
-		cmocka_unit_test(test_rest_by_number), cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_audited),
+		cmocka_unit_test(test_socket),
+		cmocka_unit_test(test_high_half_is_nothing),
+		cmocka_unit_test(test_option),
+		cmocka_unit_test(test_gate),
+		cmocka_unit_test(test_sendto),
+		cmocka_unit_test(test_io_uring),
+		cmocka_unit_test(test_rest_by_number),
+		cmocka_unit_test(test_foreign),
 	};
 
 	return cmocka_run_group_tests_name("filter", tests, set_up, NULL);

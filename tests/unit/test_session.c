@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "events.h"
 #include "session.h"
 
 static struct settings settings;
@@ -27,7 +28,7 @@ static struct session *make(char name[static SESSION_NAME])
 
 	settings.text_used = 1;
 	settings.connect_timeout = 4711;
-	s = session_create(&settings, name, &error);
+	s = session_create(&settings, false, name, &error);
 	assert_non_null(s);
 	return s;
 }
@@ -55,6 +56,29 @@ static void found_by_name(void **state)
 	path_of(name, path);
 	session_end(s, name);
 	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void audited_ones_keep_events(void **state)
+{
+	const struct event e = {.kind = EVENT_END, .cookie = 12345};
+	char name[SESSION_NAME], plain[SESSION_NAME];
+	struct session *s, *t, *p = make(plain);
+	struct event got;
+	int error;
+
+	(void)state;
+	assert_null(session_events(p));
+	s = session_create(&settings, true, name, &error);
+	assert_non_null(s);
+	t = session_open(name, &error);
+	assert_non_null(t);
+	assert_true(t->size > p->size);
+	events_add(session_events(t), &e, "a", "b", "c");
+	assert_true(events_take(session_events(s), &got, false));
+	assert_int_equal(got.cookie, 12345);
+	session_close(t);
+	session_end(s, name);
+	session_end(p, plain);
 }
 
 static void only_the_very_session(void **state)
@@ -194,6 +218,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(found_by_name),
+		cmocka_unit_test(audited_ones_keep_events),
 		cmocka_unit_test(only_the_very_session),
 		cmocka_unit_test(a_short_file_is_none),
 		cmocka_unit_test(settings_are_sealed),

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* place.c - which file an address of code is from: /proc/PID/maps. */
+#include "place.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "sys.h"
+
+static uint64_t read_hex(const char **p)
+{
+	uint64_t n = 0;
+
+	for (;; (*p)++) {
+		char c = **p;
+
+		if (c >= '0' && c <= '9')
+			n = n << 4 | (uint64_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			n = n << 4 | (uint64_t)(c - 'a' + 10);
+		else
+			return n;
+	}
+}
+
+/* A line of maps(5): "from-to perms offset dev inode   path". True if `at` lies in it. */
+static bool take_line(const char *line, uint64_t at, char *path, size_t size, uint64_t *offset)
+{
+	uint64_t from = read_hex(&line), to = *line == '-' ? (line++, read_hex(&line)) : 0;
+	struct bytes_out o = bytes_out_init(path, size);
+	const char *name;
+
+	if (at < from || at >= to || strlen(line) < 7)
+		return false;
+	line += 6; /* " r-xp " */
+	*offset = read_hex(&line);
+	name = strchr(line, '/');
+	*offset = name ? at - from + *offset : at;
+	bytes_put_text(&o, name ? name : "");
+	bytes_put_end(&o);
+	return true;
+}
+
+static int open_maps(int32_t tid)
+{
+	char path[48];
+	struct bytes_out o = bytes_out_init(path, sizeof(path));
+
+	bytes_put_text(&o, "/proc/");
+	if (tid)
+		bytes_put_number(&o, (uint64_t)(uint32_t)tid);
+	else
+		bytes_put_text(&o, "self");
+	bytes_put_text(&o, "/maps");
+	bytes_put_end(&o);
+	return sys_open(path, O_RDONLY, 0);
+}
+
+bool place_find(int32_t tid, uint64_t at, char *path, size_t size, uint64_t *offset)
+{
+	char text[4608], *line, *end; /* the longest path, and what stands before it */
+	size_t have = 0;
+	bool found = false;
+	int fd = open_maps(tid);
+	long n;
+
+	while (fd >= 0 && !found && (n = sys_read(fd, text + have, sizeof(text) - 1 - have)) > 0) {
+		have += (size_t)n;
+		text[have] = 0;
+		for (line = text; !found && (end = strchr(line, '\n')); line = end + 1) {
+			*end = 0;
+			found = take_line(line, at, path, size, offset);
+		}
+		have -= (size_t)(line - text);
+		memmove(text, line, have);
+	}
+	if (fd >= 0)
+		sys_close(fd);
+	return found;
+}

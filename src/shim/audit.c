@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * audit.c - what the library tells the auditor.
+ *
+ * Where a call came from is found by the frame pointers, with which this library is compiled: the first
+ * return address outside of it is the caller's. No unwinder is needed, and none could be used: it
+ * takes locks and memory.
+ */
+#include "audit.h"
+
+#include "events.h"
+#include "place.h"
+#include "sys.h"
+
+/* The linker's: where the library begins, and where its code ends. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char _etext[] __attribute__((visibility("hidden")));
+
+static uintptr_t find_caller(void)
+{
+	const uintptr_t *frame = __builtin_frame_address(0), *next;
+
+	for (int depth = 0; depth < 32; depth++) {
+		if (frame[1] < (uintptr_t)__ehdr_start || frame[1] >= (uintptr_t)_etext)
+			return frame[1];
+		next = (const uintptr_t *)frame[0];
+		if (next <= frame || ((uintptr_t)next & 7))
+			break;
+		frame = next;
+	}
+	return 0;
+}
+
+static struct event begin(enum event_kind kind)
+{
+	return (struct event){.kind = (uint8_t)kind,
+			      .by = EVENT_BY_LIBRARY,
+			      .time = sys_now(),
+			      .pid = sys_getpid(),
+			      .name = -1,
+			      .nr = -1};
+}
+
+/* The host that a stream leads to: a name, or an address. */
+static const char *host_of(const struct session *s, const struct stream *st,
+			   char text[static NAME_MAX_LEN + 1])
+{
+	if (st->name < 0 || names_get(session_names(s), (uint32_t)st->name, text) < 0)
+		addr_print(&st->to, text);
+	return text;
+}
+
+void audit_begin(const struct session *s, const struct stream *st, uint64_t cookie)
+{
+	struct events *t = session_events(s);
+	char text[NAME_MAX_LEN + 1];
+	struct event e;
+
+	if (!t)
+		return;
+	e = begin(EVENT_BEGIN);
+	e.cookie = cookie;
+	e.to = st->to;
+	e.name = st->name;
+	e.proxy = st->proxy;
+	e.call = st->command == SOCKS_CONNECT ? CALL_CONNECT : CALL_LOOKUP;
+	events_add(t, &e, here_exe(), host_of(s, st, text), NULL);
+}
+
+void audit_end(const struct session *s, const struct stream *st, uint64_t cookie, int error)
+{
+	struct events *t = session_events(s);
+	struct event e;
+
+	if (!t)
+		return;
+	e = begin(EVENT_END);
+	e.cookie = cookie;
+	e.error = (int16_t)error;
+	e.sent = st->sent;
+	e.received = st->received;
+	events_add(t, &e, NULL, NULL, NULL);
+}
+
+void audit_direct(int fd, const struct call *c)
+{
+	const struct session *s = here();
+	struct events *t = s ? session_events(s) : NULL;
+	char text[ADDR_TEXT];
+	struct event e;
+
+	if (!t || !c->has_to)
+		return;
+	e = begin(EVENT_DIRECT);
+	e.cookie = sys_cookie(fd);
+	e.to = c->to;
+	e.call = c->kind;
+	addr_print(&c->to, text);
+	events_add(t, &e, here_exe(), text, NULL);
+}
+
+void audit_refused(const struct call *c, const struct decision *d)
+{
+	const struct session *s = here();
+	struct events *t = s ? session_events(s) : NULL;
+	char target[320], module[256] = "";
+	struct bytes_out o = bytes_out_init(target, sizeof(target));
+	struct event e;
+
+	if (!t)
+		return;
+	e = begin(EVENT_ATTEMPT);
+	e.to = c->to;
+	e.call = c->kind;
+	e.reason = d->reason;
+	e.verdict = d->verdict;
+	e.error = (int16_t)d->error;
+	e.is_virtual = c->is_virtual;
+	decide_target(&o, c);
+	bytes_put_end(&o);
+	place_find(0, find_caller(), module, sizeof(module), &e.offset);
+	events_add(t, &e, here_exe(), target, module);
+}
+
+void audit_uncovered(const char *path, int kind, bool started)
+{
+	const struct session *s = here();
+	struct events *t = s ? session_events(s) : NULL;
+	struct event e;
+
+	if (!t)
+		return;
+	e = begin(EVENT_UNCOVERED);
+	e.reason = (uint8_t)kind;
+	e.started = started;
+	events_add(t, &e, here_exe(), path, NULL);
+}
