@@ -17,6 +17,7 @@
 #include <sys/time.h>
 
 #include "bytes.h"
+#include "log.h"
 #include "sys.h"
 
 /* User names and passwords that are made for isolation: 16 of session id, and what tells apart. */
@@ -194,12 +195,35 @@ static int connect_proxy(const struct settings *s, const struct proxy *p, int fd
 	return err;
 }
 
-static void begin_handshake(struct stream *st, const struct session *s)
+/* Before the request leaves, for who attaches streams by their port. The words are torsocks'. */
+static void say_source(int fd)
+{
+	struct sockaddr_storage own;
+	socklen_t len = sizeof(own);
+	char text[ADDR_TEXT];
+	struct bytes_out *o;
+	struct log_line l;
+	struct addr a;
+
+	if (!log_wants(LOG_DEBUG) || SYS3(SYS_getsockname, fd, &own, &len) < 0 ||
+	    addr_from_sockaddr(&a, &own, len) < 0)
+		return;
+	addr_print_port(&a, text);
+	o = log_begin(&l, LOG_DEBUG);
+	bytes_put_text(o, "Connection on fd ");
+	bytes_put_number(o, (uint64_t)fd);
+	bytes_put_text(o, " originating from ");
+	bytes_put_text(o, text);
+	log_end(&l);
+}
+
+static void begin_handshake(struct stream *st, const struct session *s, int fd)
 {
 	struct socks_request rq;
 	struct stream_text t;
 	int err = build_request(&rq, s, st, &t);
 
+	say_source(fd);
 	st->state = STREAM_HANDSHAKE;
 	st->deadline = after(sys_now(), s->settings.handshake_timeout);
 	if (err < 0)
@@ -214,7 +238,7 @@ int stream_start(struct stream *st, const struct session *s, int fd, int domain)
 	int err = connect_proxy(&s->settings, p, fd, domain);
 
 	if (err == 0) {
-		begin_handshake(st, s);
+		begin_handshake(st, s, fd);
 		return 0;
 	}
 	return err == -EINPROGRESS ? 0 : err;
@@ -236,7 +260,7 @@ static int check_connected(struct stream *st, const struct session *s, int fd)
 		sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, sizeof(error));
 		return error > 0 ? -error : -ECONNABORTED;
 	}
-	begin_handshake(st, s);
+	begin_handshake(st, s, fd);
 	return 0;
 }
 

@@ -175,6 +175,8 @@ int main(int argc, char **argv)
 	occupy_standard();
 	conf_init_zeroed(&conf, &settings);
 	options_read(&rq, &conf, argv);
+	if (rq.import)
+		return import_show(rq.import);
 	configure(&rq);
 	if (rq.print)
 		return show_settings(&conf);

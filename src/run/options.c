@@ -113,6 +113,9 @@ static void act(struct reader *r, const struct option *o, const char *value)
 	case CHECK:
 		r->rq->check = true;
 		break;
+	case IMPORT:
+		r->rq->import = value;
+		break;
 	case VERSION:
 		version();
 		break;
@@ -194,6 +197,6 @@ void options_read(struct request *rq, struct conf *c, char **argv)
 	}
 	set_log(&r);
 	rq->command = r.next;
-	if (!*r.next && !rq->print && !rq->check)
+	if (!*r.next && !rq->print && !rq->check && !rq->import)
 		usage("no command", "");
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "conf.h"
+#include "import.h"
 #include "program.h"
 #include "session.h"
 
@@ -15,10 +16,11 @@ enum { EXIT_USAGE = 2, EXIT_CANNOT = 126, EXIT_NOT_FOUND = 127 };
 
 /* What the command line asks for, settings aside: those are in the conf already. */
 struct request {
-	const char *file;  /* -c */
-	const char *user;  /* -u */
-	bool print, check; /* -G, --check */
-	char **command;	   /* NULL-terminated; its first is NULL if there is none */
+	const char *file;   /* -c */
+	const char *user;   /* -u */
+	const char *import; /* --import */
+	bool print, check;  /* -G, --check */
+	char **command;	    /* NULL-terminated; its first is NULL if there is none */
 };
 
 /* options.c: reads the command line; answers --help and --version. */
@@ -66,5 +68,11 @@ void child_run(const struct command *cmd) __attribute__((noreturn));
 /* show.c and check.c: -G and --check; return the exit status. */
 int show_settings(const struct conf *c);
 int check_all(const struct conf *c, const struct request *rq);
+
+/* import.c: --import; returns the exit status. */
+int import_show(const char *path);
+
+/* Translates a file (IMPORT_UNKNOWN: of whatever format); returns how many lines were left out. */
+int import_file(const char *path, enum import_format format, struct import *i);
 
 #endif
