@@ -11,9 +11,6 @@
 #define EVENTS_KEPT 4096u
 #define EVENT_TEXT 912
 
-/* Reasons beside those of decide.h, of calls that only the filter knows. */
-enum { EVENT_REASON_IO_URING = 200, EVENT_REASON_ABI };
-
 enum event_kind {
 	EVENT_BEGIN = 1, /* a stream's connect to the proxy begins: cookie, to, name, proxy */
 	EVENT_END,	 /* it is open (error 0) or has failed: cookie, error, sent, received */

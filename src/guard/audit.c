@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 
+#include "audit.h"
 #include "events.h"
 #include "filter.h"
 #include "place.h"
@@ -162,7 +163,7 @@ bool audit_filtered(const struct seccomp_notif *n)
 	decide(&supervisor.session->settings, &c, &d);
 	if (filter_is_foreign(&n->data) || d.verdict == VERDICT_PASS) {
 		c.domain = 0;
-		d.reason = filter_is_foreign(&n->data) ? EVENT_REASON_ABI : EVENT_REASON_IO_URING;
+		d.reason = filter_is_foreign(&n->data) ? AUDIT_REASON_ABI : AUDIT_REASON_IO_URING;
 	}
 	d.verdict = VERDICT_REFUSE;
 	d.error = error;

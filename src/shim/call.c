@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "audit.h"
+#include "audited.h"
 #include "sys.h"
 
 long libc_result(long result)

@@ -8,7 +8,7 @@
  */
 #include <errno.h>
 
-#include "audit.h"
+#include "audited.h"
 #include "pend.h"
 #include "sys.h"
 #include "tunnel.h"

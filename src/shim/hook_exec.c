@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "audit.h"
+#include "audited.h"
 #include "program.h"
 #include "sys.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "asked.h"
-#include "audit.h"
+#include "audited.h"
 #include "gate.h"
 #include "pend.h"
 #include "sys.h"

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "audit.h"
+#include "audited.h"
 #include "seqlock.h"
 #include "sys.h"
 #include "tunnel.h"

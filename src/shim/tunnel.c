@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "audit.h"
+#include "audited.h"
 #include "conf.h"
 #include "shim.h"
 #include "sys.h"

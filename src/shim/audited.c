@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * audit.c - what the library tells the auditor.
+ * audited.c - what the library tells the auditor.
  *
  * Where a call came from is found by the frame pointers, with which this library is compiled: the first
  * return address outside of it is the caller's. No unwinder is needed, and none could be used: it
  * takes locks and memory.
  */
-#include "audit.h"
+#include "audited.h"
 
 #include "events.h"
 #include "place.h"

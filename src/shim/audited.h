@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* audit.h - what the library tells the auditor; all of it nothing but a test where nobody audits. */
-#ifndef SOCKSHIM_SHIM_AUDIT_H
-#define SOCKSHIM_SHIM_AUDIT_H
+/* audited.h - what the library tells the auditor; all of it nothing but a test where nobody audits. */
+#ifndef SOCKSHIM_SHIM_AUDITED_H
+#define SOCKSHIM_SHIM_AUDITED_H
 
 #include "shim.h"
 #include "stream.h"
