@@ -10,6 +10,7 @@ INCLUDEDIR   ?= $(PREFIX)/include
 MANDIR       ?= $(PREFIX)/share/man
 BASHDIR      ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR       ?= $(PREFIX)/share/zsh/site-functions
+PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
 FISHDIR      ?= $(PREFIX)/share/fish/vendor_completions.d
 FUZZ_SECONDS ?= 30
 CHECK_FUZZ   ?= 5
@@ -25,7 +26,8 @@ CLANG    ?= clang
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough $(if $(WERROR),-Werror)
-BASE  = -std=gnu11 -Iinclude -MMD -MP $(WARN) $(CPPFLAGS) $(CFLAGS)
+# The same bytes, whatever the directory is called.
+BASE  = -std=gnu11 -Iinclude -MMD -MP -ffile-prefix-map=$(CURDIR)=. $(WARN) $(CPPFLAGS) $(CFLAGS)
 # SAN=address,undefined: programs and unit tests; not the library, which others' programs load.
 SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 # Core and lib get no -D_GNU_SOURCE: they see the same headers in both object sets.
@@ -110,6 +112,9 @@ $(COMPLETION): $(B)/completion/%: $(B)/sockshimctl
 	@mkdir -p $(@D)
 	$< completion $* >$@
 
+$(B)/sockshim.pc: conf/sockshim.pc.in $(B)/flags
+	sed 's,@PREFIX@,$(PREFIX),;s,@INCLUDEDIR@,$(INCLUDEDIR),;s,@LIBDIR@,$(LIBDIR),;s,@VERSION@,$(VERSION),' $< >$@
+
 $(B)/obj/tests/unit/%.o: CPPFLAGS += -DVECTORS='"$(abspath tests/unit/decide.vectors)"'
 $(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(CORE) $(GUARD)
 	@mkdir -p $(@D)
@@ -151,7 +156,7 @@ demo: ## watch a program reach a name that exists only at the proxy
 check: deps ## every test, and one line at the end: N passed, N failed
 	$(SUB) -s all test-programs
 	$(SUB) -s B=$(B)/asan SAN=address,undefined unit
-	@B=$(B) FUZZ_SECONDS=$(CHECK_FUZZ) tests/check $(LINT) unit unit-asan unit-valgrind fuzz install completion ctl calls e2e
+	@B=$(B) FUZZ_SECONDS=$(CHECK_FUZZ) tests/check $(LINT) unit unit-asan unit-valgrind fuzz install package completion ctl calls e2e
 
 check-fast: ## unit tests and lint
 	$(SUB) -s all unit
@@ -172,12 +177,13 @@ format: ## clang-format every C file
 
 # Written beside and renamed: running programs have the old file mapped.
 put = install -D -m $(1) $(2) $(DESTDIR)$(3).new && mv -f $(DESTDIR)$(3).new $(DESTDIR)$(3)
-install: all ## to PREFIX (/usr/local) under DESTDIR; a configuration that is there stays
+install: all $(B)/sockshim.pc ## to PREFIX (/usr/local) under DESTDIR; a configuration that is there stays
 	$(call put,755,$(B)/libsockshim.so,$(LIBDIR)/sockshim/libsockshim.so)
 	$(call put,755,$(B)/sockshim,$(BINDIR)/sockshim)
 	$(call put,755,$(B)/sockshimctl,$(BINDIR)/sockshimctl)
 	$(foreach h,$(HEADERS),$(call put,644,include/sockshim/$(h),$(INCLUDEDIR)/sockshim/$(h)) &&) :
 	$(foreach m,$(MANUALS),$(call put,644,man/$(m),$(MANDIR)/man$(lastword $(subst ., ,$(m)))/$(m)) &&) :
+	$(call put,644,$(B)/sockshim.pc,$(PKGCONFIGDIR)/sockshim.pc)
 	$(call put,644,$(B)/completion/bash,$(BASHDIR)/sockshim)
 	$(call put,644,$(B)/completion/zsh,$(ZSHDIR)/_sockshim)
 	$(call put,644,$(B)/completion/fish,$(FISHDIR)/sockshim.fish)
@@ -189,7 +195,7 @@ uninstall: ## what install wrote; the configuration only if it is unchanged
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,sockshim sockshimctl) \
 		$(DESTDIR)$(LIBDIR)/sockshim/libsockshim.so $(addprefix $(DESTDIR)$(INCLUDEDIR)/sockshim/,$(HEADERS)) \
 		$(foreach m,$(MANUALS),$(DESTDIR)$(MANDIR)/man$(lastword $(subst ., ,$(m)))/$(m)) \
-		$(addprefix $(DESTDIR)$(BASHDIR)/,sockshim sockshimctl) $(DESTDIR)$(ZSHDIR)/_sockshim \
+		$(DESTDIR)$(PKGCONFIGDIR)/sockshim.pc $(addprefix $(DESTDIR)$(BASHDIR)/,sockshim sockshimctl) $(DESTDIR)$(ZSHDIR)/_sockshim \
 		$(addprefix $(DESTDIR)$(FISHDIR)/,sockshim.fish sockshimctl.fish)
 	! cmp -s conf/sockshim.conf $(DESTDIR)$(CONF) || rm -f $(DESTDIR)$(CONF)
 	-rmdir --ignore-fail-on-non-empty $(wildcard $(DESTDIR)$(LIBDIR)/sockshim $(DESTDIR)$(INCLUDEDIR)/sockshim $(dir $(DESTDIR)$(CONF)))
@@ -198,10 +204,21 @@ dist: ## a reproducible tarball of HEAD
 	@mkdir -p $(B)
 	git archive --prefix=sockshim-$(VERSION)/ HEAD | gzip -9n >$(B)/sockshim-$(VERSION).tar.gz
 
+deb: ## Debian packages of what is here, in $(B)/deb
+	@.ci/deps deb
+	rm -rf $(B)/deb
+	mkdir -p $(B)/deb/source
+	(git ls-files -z 2>/dev/null || find . -path ./build -prune -o -type f -print0) | \
+		tar -c --null -T - | tar -x -C $(B)/deb/source
+	mv $(B)/deb/source/conf/debian $(B)/deb/source/debian
+	cd $(B)/deb/source && env -u MAKEFLAGS -u MFLAGS -u B DEB_BUILD_OPTIONS="parallel=$(shell nproc) $$DEB_BUILD_OPTIONS" \
+		dpkg-buildpackage -b -us -uc
+	rm -rf $(B)/deb/source
+
 clean: ## remove what was built
 	test ! -e $(B)/flags || rm -rf $(B)
 
 -include $(shell find $(B)/obj $(B)/pic -name '*.d' 2>/dev/null)
-.PHONY: all help demo check check-fast bench fuzz lint format install uninstall dist clean deps unit \
+.PHONY: all help demo check check-fast bench fuzz lint format install uninstall dist deb clean deps unit \
 	test-programs FORCE
 .DELETE_ON_ERROR:
