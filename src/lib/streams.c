@@ -2,9 +2,10 @@
 /*
  * streams.c - the table of live streams, and how entries of closed sockets get out of it.
  *
- * A cookie may stand in one of the WINDOW places that begin at cookie % STREAMS_SLOTS. The kernel
- * counts cookies upwards, so the places are used in turn, and nobody tells us when a socket is closed:
- * when all places of a new cookie are taken, reap() asks the kernel which sockets there are
+ * A cookie may stand in one of two buckets of PLACES places, and goes into the emptier one: then all
+ * buckets fill alike, whichever cookies the kernel gives out (blocks of them to each processor), and
+ * none is full before five sixths of the table are taken. Nobody tells us when a socket is closed:
+ * when both buckets of a cookie are nearly full, reap() asks the kernel which sockets there are
  * (sock_diag(7)) and drops every entry that it does not know. That frees thousands of places at once.
  *
  * reap() first puts its number on all entries, then takes it off those the kernel lists, then drops
@@ -19,7 +20,11 @@
 #include "streams.h"
 #include "sys.h"
 
-#define WINDOW 16u
+#define PLACES 16u
+#define BUCKETS (STREAMS_SLOTS / PLACES)
+/* So few free places in the emptier bucket call the reaper, well before there is none: that is when
+ * about two thirds of the table are taken. */
+#define LOW 4u
 /* After a reaping of t ns there is none for REST * t ns: it takes 3 % of the time at most. */
 #define REST 32u
 #define REST_MAX 200000000u /* t is also long when the processors are busy */
@@ -43,8 +48,8 @@ struct entry {
 
 struct streams {
 	uint32_t reapers; /* numbers given out */
-	uint32_t unused;
-	uint64_t rest; /* CLOCK_MONOTONIC, ns: no dump before */
+	int32_t blind;	  /* why the last dump failed, -errno, or 0 */
+	uint64_t rest;	  /* CLOCK_MONOTONIC, ns: no dump before */
 	uint64_t pad[6];
 	uint32_t names[STREAMS_SLOTS]; /* of each entry: index into the names table + 1, or 0 */
 	struct entry entries[STREAMS_SLOTS];
@@ -57,9 +62,27 @@ size_t streams_size(void)
 	return sizeof(struct streams);
 }
 
-static uint32_t place(uint64_t cookie, uint32_t i)
+/* splitmix64's finalizer: cookies that differ in any bits get buckets that are as good as drawn. */
+static uint64_t mix(uint64_t x)
 {
-	return (uint32_t)((cookie + i) % STREAMS_SLOTS);
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	return x ^ x >> 31;
+}
+
+void streams_buckets(uint64_t cookie, uint32_t first[static 2])
+{
+	uint64_t h = mix(cookie);
+	uint32_t one = (uint32_t)h % BUCKETS;
+
+	first[0] = one * PLACES;
+	first[1] = (one + 1 + (uint32_t)(h >> 32) % (BUCKETS - 1)) % BUCKETS * PLACES;
+}
+
+/* The i-th of the 2 * PLACES places where the cookie of these buckets may stand. */
+static uint32_t place(const uint32_t first[static 2], uint32_t i)
+{
+	return first[i / PLACES] + i % PLACES;
 }
 
 static void pack(struct body *b, const struct stream_entry *e)
@@ -136,22 +159,26 @@ static bool free_at(struct streams *t, uint32_t i, uint64_t cookie)
 	return write_at(t, i, cookie, &none);
 }
 
-/* Puts `b` where its cookie stands already, else into a free place of its window. */
+/*
+ * Puts `b` where its cookie stands already, else into a free place of its emptier bucket. Returns how
+ * many that bucket had (all of them if the cookie was there already), or -ENOSPC.
+ */
 static int put(struct streams *t, const struct body *b)
 {
-	uint32_t i, room = WINDOW;
+	uint32_t first[2], room[2] = {0, 0}, side;
 
-	for (i = 0; i < WINDOW; i++) {
-		uint64_t cookie = SHARED_LOAD(&t->entries[place(b->cookie, i)].body.cookie);
+	streams_buckets(b->cookie, first);
+	for (uint32_t i = 0; i < 2 * PLACES; i++) {
+		uint64_t cookie = SHARED_LOAD(&t->entries[place(first, i)].body.cookie);
 
-		if (cookie == b->cookie && write_at(t, place(b->cookie, i), cookie, b))
-			return 0;
-		if (!cookie && room == WINDOW)
-			room = i;
+		if (cookie == b->cookie && write_at(t, place(first, i), cookie, b))
+			return PLACES;
+		room[i / PLACES] += !cookie;
 	}
-	for (i = room; i < WINDOW; i++)
-		if (write_at(t, place(b->cookie, i), 0, b))
-			return 0;
+	side = room[1] > room[0];
+	for (uint32_t i = 0; i < 2 * PLACES; i++) /* that bucket first; it may be taken meanwhile */
+		if (write_at(t, place(first, (i + side * PLACES) % (2 * PLACES)), 0, b))
+			return (int)room[side];
 	return -ENOSPC;
 }
 
@@ -159,9 +186,11 @@ static int put(struct streams *t, const struct body *b)
 static void clear(void *arg, uint64_t c)
 {
 	struct streams *t = arg;
+	uint32_t first[2];
 
-	for (uint32_t i = 0; c && i < WINDOW; i++) {
-		struct entry *e = &t->entries[place(c, i)];
+	streams_buckets(c, first);
+	for (uint32_t i = 0; c && i < 2 * PLACES; i++) {
+		struct entry *e = &t->entries[place(first, i)];
 
 		if (SHARED_LOAD_RELAXED(&e->body.cookie) == c)
 			SHARED_STORE_RELAXED(&e->suspect, 0);
@@ -201,39 +230,43 @@ static void sweep(struct streams *t, uint32_t number)
 	}
 }
 
-/* Drops the entries of closed sockets. 0 or -errno; -EAGAIN when that was done a moment ago. */
+/*
+ * Drops the entries of closed sockets. 0; -EAGAIN when that was done a moment ago; other -errno when
+ * the kernel does not tell.
+ */
 static int reap(struct streams *t)
 {
 	uint64_t begin = sys_now(), end, rest;
 	uint32_t number = __atomic_add_fetch(&t->reapers, 1, __ATOMIC_RELAXED);
-	int error;
+	int error = SHARED_LOAD_RELAXED(&t->blind);
 
 	if (begin < SHARED_LOAD_RELAXED(&t->rest) || !number)
-		return -EAGAIN;
+		return error ? error : -EAGAIN;
 	error = dump_all(t, number);
-	if (error)
-		return error;
-	sweep(t, number);
+	if (!error)
+		sweep(t, number);
 	end = sys_now();
 	rest = REST * (end - begin);
+	SHARED_STORE_RELAXED(&t->blind, error);
 	SHARED_STORE_RELAXED(&t->rest, end + (rest < REST_MAX ? rest : REST_MAX));
-	return 0;
+	return error;
 }
 
 /* When the kernel tells nothing: drops an entry whose process is gone, or else the oldest one. */
 static void evict(struct streams *t, uint64_t cookie)
 {
 	struct stream_entry e, old = {.started = UINT64_MAX};
-	uint32_t where = 0;
+	uint32_t first[2], where = 0;
 
-	for (uint32_t i = 0; i < WINDOW; i++) {
-		if (!read_at(t, place(cookie, i), &e))
+	streams_buckets(cookie, first);
+	for (uint32_t i = 0; i < 2 * PLACES && old.started; i++) {
+		if (!read_at(t, place(first, i), &e))
 			continue;
 		if (diag_dead(e.pid))
 			e.started = 0;
 		if (e.started < old.started) {
 			old = e;
-			where = place(cookie, i);
+			where = place(first, i);
 		}
 	}
 	if (old.cookie)
@@ -243,23 +276,27 @@ static void evict(struct streams *t, uint64_t cookie)
 int streams_add(struct streams *t, const struct stream_entry *e)
 {
 	struct body b;
-	int error;
+	int room, error;
 
 	if (!e->cookie)
 		return -EINVAL;
 	pack(&b, e);
-	if (!put(t, &b))
+	room = put(t, &b);
+	if (room > (int)LOW)
 		return 0;
 	error = reap(t);
-	if (error && error != -EAGAIN)
+	if (room < 0 && error && error != -EAGAIN)
 		evict(t, e->cookie);
-	return put(t, &b);
+	return put(t, &b) < 0 ? -ENOSPC : 0;
 }
 
 int streams_find(const struct streams *t, uint64_t cookie, struct stream_entry *out)
 {
-	for (uint32_t i = 0; cookie && i < WINDOW; i++) {
-		uint32_t at = place(cookie, i);
+	uint32_t first[2];
+
+	streams_buckets(cookie, first);
+	for (uint32_t i = 0; cookie && i < 2 * PLACES; i++) {
+		uint32_t at = place(first, i);
 
 		if (SHARED_LOAD(&t->entries[at].body.cookie) == cookie && read_at(t, at, out) &&
 		    out->cookie == cookie)
@@ -270,8 +307,11 @@ int streams_find(const struct streams *t, uint64_t cookie, struct stream_entry *
 
 void streams_drop(struct streams *t, uint64_t cookie)
 {
-	for (uint32_t i = 0; cookie && i < WINDOW; i++)
-		free_at(t, place(cookie, i), cookie);
+	uint32_t first[2];
+
+	streams_buckets(cookie, first);
+	for (uint32_t i = 0; cookie && i < 2 * PLACES; i++)
+		free_at(t, place(first, i), cookie);
 }
 
 int streams_each(const struct streams *t, int (*each)(void *arg, const struct stream_entry *e),

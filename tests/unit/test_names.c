@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The names table: contract, reuse, collisions, damaged memory, and processes killed while they write. */
 #include <errno.h>
-#include <pthread.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "names.h"
+#include "stress.h"
 
 static struct names *table(void)
 {
@@ -304,11 +302,6 @@ static void check_all(const struct names *t, unsigned int names)
 
 #define OVERLAP 5000u
 
-struct writer {
-	struct names *t;
-	unsigned int seed, rounds;
-};
-
 static void *write_names(void *arg)
 {
 	struct writer *w = arg;
@@ -317,9 +310,10 @@ static void *write_names(void *arg)
 	for (unsigned int i = 0; i < w->rounds; i++) {
 		unsigned int n = (unsigned int)rand_r(&w->seed) % OVERLAP;
 		int len = snprintf(name, sizeof(name), "host-%u.example.com", n);
-		int index = names_add(w->t, name, (size_t)len, i, NULL, NULL);
+		int index = names_add(w->table, name, (size_t)len, i, NULL, NULL);
 
-		if (index < 0 || names_get(w->t, (uint32_t)index, out) != len || strcmp(out, name))
+		if (index < 0 || names_get(w->table, (uint32_t)index, out) != len ||
+		    strcmp(out, name))
 			return w;
 	}
 	return NULL;
@@ -328,67 +322,28 @@ static void *write_names(void *arg)
 static void threads(void **state)
 {
 	struct names *t = table();
-	struct writer w[8];
-	pthread_t id[8];
-	void *bad;
 
 	(void)state;
-	for (unsigned int i = 0; i < 8; i++) {
-		w[i] = (struct writer){t, i, 20000};
-		assert_int_equal(pthread_create(&id[i], NULL, write_names, &w[i]), 0);
-	}
-	for (unsigned int i = 0; i < 8; i++) {
-		assert_int_equal(pthread_join(id[i], &bad), 0);
-		assert_null(bad);
-	}
+	stress_threads(t, write_names, 20000);
 	check_all(t, OVERLAP);
 	assert_in_range(names_count(t), OVERLAP, OVERLAP + 1000);
 	drop(t);
 }
 
-/* A process that writes for ever with three threads; its parent kills it. */
-static void write_until_killed(struct names *t, unsigned int seed)
+static void check_some(void *t)
 {
-	struct writer w[3];
-	pthread_t id;
-
-	for (unsigned int i = 0; i < 3; i++) {
-		w[i] = (struct writer){t, seed * 3 + i, UINT32_MAX};
-		if (i)
-			pthread_create(&id, NULL, write_names, &w[i]);
-	}
-	write_names(&w[0]);
-	_exit(1); /* a wrong answer, else it never comes back */
+	check_all(t, 200);
 }
 
-/*
- * Eight processes of three threads, killed at random instructions, many times over. In the table's
- * last part, so that both counting and reuse are hit.
- */
+/* Killed in the table's last part, so that both counting and reuse are hit. */
 static void killed(void **state)
 {
 	struct names *t = table();
-	unsigned int seed = 1, rounds = 6;
-	pid_t child[8];
-	int status;
 
 	(void)state;
 	for (unsigned int i = 0; i < NAMES_SLOTS - 3000; i++)
 		number(t, OVERLAP + i, 0, NULL, NULL);
-	for (unsigned int r = 0; r < rounds; r++) {
-		for (unsigned int i = 0; i < 8; i++) {
-			child[i] = fork();
-			if (!child[i])
-				write_until_killed(t, r * 8 + i);
-		}
-		for (unsigned int i = 0; i < 8; i++) {
-			usleep((useconds_t)rand_r(&seed) % 5000);
-			check_all(t, 200);
-			kill(child[i], SIGKILL);
-			assert_int_equal(waitpid(child[i], &status, 0), child[i]);
-			assert_true(WIFSIGNALED(status));
-		}
-	}
+	stress_killed(t, write_names, check_some);
 	check_all(t, OVERLAP);
 	for (unsigned int i = 0; i < OVERLAP; i++)
 		assert_true(number(t, i, 99, NULL, NULL) >= 0);

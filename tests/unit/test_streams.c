@@ -4,24 +4,21 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "stress.h"
 #include "streams.h"
 
-#define WINDOW 16u
+#define PLACES 16u /* in a bucket */
 
 static struct streams *table(void)
 {
@@ -191,11 +188,21 @@ static void unpair(int fd[2])
 	close(fd[1]);
 }
 
-/* Fills all places of a cookie's window but those taken with cookies of no socket. */
-static void crowd(struct streams *t, uint64_t cookie)
+/* The i-th of cookies that no socket has. */
+static uint64_t nobody(uint64_t i)
 {
-	for (uint64_t i = 0; i < WINDOW; i++)
-		assert_int_equal(add(t, cookie % STREAMS_SLOTS + i + (1ull << 40)), 0);
+	return (1ull << 40) + i;
+}
+
+/* Adds entries of no socket until the kernel is asked: only the last of them stays. */
+static void crowd(struct streams *t)
+{
+	uint64_t i = 0;
+
+	do {
+		assert_true(i < STREAMS_SLOTS);
+		assert_int_equal(add(t, nobody(i)), 0);
+	} while (i++ < 2 || has(t, nobody(0)));
 }
 
 /* Sockets of each family survive when the entries of closed ones make room. */
@@ -207,16 +214,17 @@ static void reaping(void **state)
 	(void)state;
 	for (int f = 0; f < 3; f++) {
 		struct streams *t = table();
+		uint64_t gone;
 
 		pair(families[f], live[f]);
 		pair(families[f], closed);
+		gone = cookie_of(closed[0]);
 		assert_int_equal(add(t, cookie_of(live[f][0])), 0);
-		assert_int_equal(add(t, cookie_of(closed[0])), 0);
-		crowd(t, 1000);
-		assert_true(has(t, cookie_of(closed[0])));
+		assert_int_equal(add(t, gone), 0);
+		assert_true(has(t, gone));
 		unpair(closed);
-		assert_int_equal(add(t, 1000), 0);
-		assert_true(has(t, 1000));
+		crowd(t);
+		assert_false(has(t, gone));
 		assert_true(has(t, cookie_of(live[f][0])));
 		assert_int_equal(count(t), 2);
 		unpair(live[f]);
@@ -239,47 +247,9 @@ static void orphans(void **state)
 	cookie = cookie_of(fd[0]);
 	assert_int_equal(add(t, cookie), 0);
 	close(fd[0]);
-	crowd(t, 1000);
-	assert_int_equal(add(t, 1000), 0);
+	crowd(t);
 	assert_false(has(t, cookie));
 	close(fd[1]);
-	drop(t);
-}
-
-/* Sixteen live sockets whose cookies follow one another; the kernel counts for each processor. */
-static bool in_a_row(int fd[static WINDOW][2], uint64_t cookie[static WINDOW])
-{
-	bool row = true;
-
-	for (unsigned int i = 0; i < WINDOW; i++) {
-		pair(AF_UNIX, fd[i]);
-		cookie[i] = cookie_of(fd[i][0]);
-		row = row && cookie[i] == cookie[0] + i;
-	}
-	for (unsigned int i = 0; i < WINDOW && !row; i++)
-		unpair(fd[i]);
-	return row;
-}
-
-/* A window full of live sockets: the new one goes unlisted. */
-static void all_live(void **state)
-{
-	struct streams *t = table();
-	uint64_t cookie[WINDOW];
-	int fd[WINDOW][2], tries = 0;
-
-	(void)state;
-	while (!in_a_row(fd, cookie))
-		if (++tries == 100)
-			skip(); /* others take numbers all the time */
-	for (unsigned int i = 0; i < WINDOW; i++)
-		assert_int_equal(add(t, cookie[i]), 0);
-	assert_int_equal(add(t, cookie[0] + STREAMS_SLOTS), -ENOSPC);
-	assert_false(has(t, cookie[0] + STREAMS_SLOTS));
-	for (unsigned int i = 0; i < WINDOW; i++) {
-		assert_true(has(t, cookie[i]));
-		unpair(fd[i]);
-	}
 	drop(t);
 }
 
@@ -300,7 +270,32 @@ static bool forbid_netlink(void)
 	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
 }
 
-/* Where the kernel cannot be asked, a dead process's entry goes, else the oldest. */
+#define KEPT 500u
+
+/* In a child that cannot ask the kernel: dead processes' entries go first, then the oldest. */
+static int crowd_blindly(struct streams *t, pid_t gone)
+{
+	struct stream_entry e;
+
+	if (!forbid_netlink())
+		return 1;
+	for (uint64_t i = 0; i < STREAMS_SLOTS + 2 * KEPT; i++) {
+		e = entry(nobody(i), i < KEPT ? getpid() : gone);
+		if (streams_add(t, &e) || !has(t, e.cookie))
+			return 2;
+	}
+	for (uint64_t i = 0; i < KEPT; i++)
+		if (!has(t, nobody(i)))
+			return 3;
+	for (uint64_t i = 0; i < 2 * STREAMS_SLOTS; i++)
+		if (add(t, nobody((1u << 20) + i)) || !has(t, nobody((1u << 20) + i)))
+			return 4;
+	for (uint64_t i = 0; i < KEPT; i++)
+		if (has(t, nobody(i)) || !has(t, nobody((1u << 20) + 2 * STREAMS_SLOTS - KEPT + i)))
+			return 5;
+	return 0;
+}
+
 static void no_netlink(void **state)
 {
 	struct streams *t = table();
@@ -311,63 +306,124 @@ static void no_netlink(void **state)
 	if (!gone)
 		_exit(0);
 	assert_int_equal(waitpid(gone, &status, 0), gone);
-	crowd(t, 1000);
+	child = fork();
+	if (!child)
+		_exit(crowd_blindly(t, gone));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_in_range(count(t), STREAMS_SLOTS * 5 / 6, STREAMS_SLOTS);
+	drop(t);
+}
+
+/* A process in a network namespace of its own, with the cookie of a socket there. */
+static pid_t start_elsewhere(uint64_t *cookie)
+{
+	int ready[2], fd[2];
+	pid_t child;
+
+	assert_int_equal(pipe(ready), 0);
 	child = fork();
 	if (!child) {
-		struct stream_entry e = entry(1000 + 7 + (1ull << 40), gone);
-
-		if (!forbid_netlink())
-			_exit(99);
-		if (streams_add(t, &e) || add(t, 1000) || has(t, e.cookie))
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
 			_exit(1);
-		_exit(add(t, 1000 + STREAMS_SLOTS) ? 2 : 0);
+		pair(AF_UNIX, fd);
+		*cookie = cookie_of(fd[0]);
+		if (write(ready[1], cookie, sizeof(*cookie)) != sizeof(*cookie))
+			_exit(1);
+		pause();
 	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], cookie, sizeof(*cookie)), sizeof(*cookie));
+	close(ready[0]);
+	return child;
+}
+
+static void end(pid_t child)
+{
+	int status;
+
+	kill(child, SIGKILL);
 	assert_int_equal(waitpid(child, &status, 0), child);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 99)
-		skip();
-	assert_int_equal(status, 0);
-	assert_int_equal(count(t), WINDOW);
-	assert_true(has(t, 1000 + STREAMS_SLOTS));
-	assert_true(!has(t, 1000) && has(t, 1000 + (1ull << 40)));
-	drop(t);
 }
 
 /* Sockets of another network namespace cannot be seen, and are kept. */
 static void other_namespace(void **state)
 {
 	struct streams *t = table();
-	int ready[2], status;
+	struct stream_entry e;
 	uint64_t cookie;
-	pid_t child;
+	pid_t child = start_elsewhere(&cookie);
 
 	(void)state;
-	assert_int_equal(pipe(ready), 0);
-	child = fork();
-	if (!child) {
-		int fd[2];
-
-		if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
-			_exit(0);
-		pair(AF_UNIX, fd);
-		cookie = cookie_of(fd[0]);
-		if (add(t, cookie) || write(ready[1], &cookie, 8) != 8)
-			_exit(1);
-		pause();
-	}
-	close(ready[1]);
-	if (read(ready[0], &cookie, 8) != 8)
-		skip();
-	crowd(t, 1000);
-	assert_int_equal(add(t, 1000), 0);
+	e = entry(cookie, child);
+	assert_int_equal(streams_add(t, &e), 0);
+	crowd(t);
 	assert_true(has(t, cookie));
 	assert_int_equal(count(t), 2);
-	kill(child, SIGKILL);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	close(ready[0]);
+	end(child);
 	drop(t);
 }
 
-/* Many sockets, one after the other, in windows that are full again and again. */
+/* Nothing but streams that live: what has no room any more goes unlisted, and nothing else goes. */
+static void all_live(void **state)
+{
+	struct streams *t = table();
+	struct stream_entry e;
+	uint64_t cookie, i = 0;
+	pid_t child = start_elsewhere(&cookie);
+
+	(void)state;
+	do
+		e = entry(nobody(i++), child);
+	while (!streams_add(t, &e));
+	assert_int_equal(streams_add(t, &e), -ENOSPC);
+	assert_false(has(t, e.cookie));
+	assert_in_range(i, STREAMS_SLOTS * 5 / 6, STREAMS_SLOTS + 1);
+	while (--i > 0)
+		assert_true(has(t, nobody(i - 1)));
+	end(child);
+	drop(t);
+}
+
+/* The i-th cookie of a kernel that gives blocks to processors. */
+static uint64_t in_blocks(uint64_t i, uint64_t cpus, uint64_t block, uint64_t stride)
+{
+	return 1 + (i % cpus) * stride + i / cpus % block + i / cpus / block * stride * cpus;
+}
+
+/*
+ * 10,000 streams that live are all listed whatever cookies the kernel gave them, among three times as
+ * many that come and go.
+ */
+static void ten_thousand(void **state)
+{
+	static const uint64_t kernels[][3] = {
+		{1, 1, 1},    {2, 4096, 4096},	  {64, 4096, 4096},   {8, 16, STREAMS_SLOTS},
+		{1, 1, 4096}, {1, 1, 1ull << 32}, {1, 1, 1ull << 48}, {1, 1, STREAMS_SLOTS},
+	};
+	uint64_t cookie;
+	pid_t child = start_elsewhere(&cookie);
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(kernels) / sizeof(*kernels); k++) {
+		struct streams *t = table();
+		const uint64_t *how = kernels[k];
+
+		for (uint64_t i = 0; i < 40000; i++) {
+			struct stream_entry e = entry(in_blocks(i, how[0], how[1], how[2]),
+						      i % 4 ? getpid() : child);
+
+			assert_int_equal(streams_add(t, &e), 0);
+		}
+		for (uint64_t i = 0; i < 40000; i += 4)
+			assert_true(has(t, in_blocks(i, how[0], how[1], how[2])));
+		drop(t);
+	}
+	end(child);
+}
+
+/* Many sockets, one after the other, in a table that fills again and again. */
 static void many(void **state)
 {
 	struct streams *t = table();
@@ -377,12 +433,10 @@ static void many(void **state)
 	pair(AF_INET, fd);
 	assert_int_equal(add(t, cookie_of(fd[0])), 0);
 	for (uint64_t i = 0; i < 300000; i++) {
-		uint64_t cookie = (1ull << 40) + i;
-
-		if (add(t, cookie)) /* the kernel was asked a moment ago */
+		if (add(t, nobody(i))) /* the kernel was asked a moment ago */
 			usleep(1000);
 		else
-			assert_true(has(t, cookie));
+			assert_true(has(t, nobody(i)));
 	}
 	assert_true(has(t, cookie_of(fd[0])));
 	assert_in_range(count(t), 2, STREAMS_SLOTS);
@@ -413,29 +467,39 @@ static void rubbish(void **state)
 	drop(t);
 }
 
-#define OVERLAP 400u
+#define CROWD 1000u
 
-struct writer {
-	struct streams *t;
-	unsigned int seed, rounds;
-};
+/* Cookies that all may stand in one of 32 buckets: twice as many as there is room for. */
+static uint64_t crowded[CROWD];
 
-/* Adds and drops cookies of few homes; NULL when every answer was right. */
+static int pick_crowded(void **state)
+{
+	uint32_t first[2], n = 0;
+
+	(void)state;
+	for (uint64_t c = 1; n < CROWD; c++) {
+		streams_buckets(c, first);
+		if (first[0] < 32 * PLACES && first[1] < 32 * PLACES)
+			crowded[n++] = c;
+	}
+	return 0;
+}
+
+/* Adds and drops them; NULL when every answer was right. */
 static void *write_streams(void *arg)
 {
 	struct writer *w = arg;
 	struct stream_entry e;
 
 	for (unsigned int i = 0; i < w->rounds; i++) {
-		uint64_t r = (unsigned int)rand_r(&w->seed);
-		uint64_t cookie = 1 + r % OVERLAP + (r >> 16) % 64 * STREAMS_SLOTS;
+		uint64_t r = (unsigned int)rand_r(&w->seed), cookie = crowded[r % CROWD];
 
 		if (r >> 28 & 1)
-			streams_drop(w->t, cookie);
+			streams_drop(w->table, cookie);
 		else
-			add(w->t, cookie);
-		cookie = 1 + (r >> 8) % OVERLAP;
-		if (!streams_find(w->t, cookie, &e) && (e.cookie != cookie || !whole(&e)))
+			add(w->table, cookie);
+		cookie = crowded[(r >> 8) % CROWD];
+		if (!streams_find(w->table, cookie, &e) && (e.cookie != cookie || !whole(&e)))
 			return w;
 	}
 	return NULL;
@@ -444,82 +508,55 @@ static void *write_streams(void *arg)
 static void threads(void **state)
 {
 	struct streams *t = table();
-	struct writer w[8];
-	pthread_t id[8];
-	void *bad;
 
 	(void)state;
-	for (unsigned int i = 0; i < 8; i++) {
-		w[i] = (struct writer){t, i, 10000};
-		assert_int_equal(pthread_create(&id[i], NULL, write_streams, &w[i]), 0);
-	}
-	for (unsigned int i = 0; i < 8; i++) {
-		assert_int_equal(pthread_join(id[i], &bad), 0);
-		assert_null(bad);
-	}
-	assert_in_range(count(t), 1, OVERLAP + WINDOW);
-	for (uint64_t i = 1; i <= OVERLAP; i++)
-		for (uint64_t k = 0; k < 64; k++)
-			streams_drop(t, i + k * STREAMS_SLOTS);
+	stress_threads(t, write_streams, 10000);
+	assert_in_range(count(t), 1, 32 * PLACES);
+	for (uint32_t i = 0; i < CROWD; i++)
+		streams_drop(t, crowded[i]);
 	assert_int_equal(count(t), 0);
 	drop(t);
 }
 
-static void write_until_killed(struct streams *t, unsigned int seed)
+static void count_all(void *t)
 {
-	struct writer w[3];
-	pthread_t id;
-
-	for (unsigned int i = 0; i < 3; i++) {
-		w[i] = (struct writer){t, seed * 3 + i, UINT32_MAX};
-		if (i)
-			pthread_create(&id, NULL, write_streams, &w[i]);
-	}
-	write_streams(&w[0]);
-	_exit(1); /* a wrong answer, else it never comes back */
+	count(t);
 }
 
 /* Processes killed at random instructions leave a table that is right, and usable. */
 static void killed(void **state)
 {
 	struct streams *t = table();
-	unsigned int seed = 1, listed = 0;
-	pid_t child[8];
-	int status;
+	unsigned int listed = 0;
 
 	(void)state;
-	for (unsigned int r = 0; r < 6; r++) {
-		for (unsigned int i = 0; i < 8; i++) {
-			child[i] = fork();
-			if (!child[i])
-				write_until_killed(t, r * 8 + i);
-		}
-		for (unsigned int i = 0; i < 8; i++) {
-			usleep((useconds_t)rand_r(&seed) % 5000);
-			count(t);
-			kill(child[i], SIGKILL);
-			assert_int_equal(waitpid(child[i], &status, 0), child[i]);
-			assert_true(WIFSIGNALED(status));
-		}
-	}
-	usleep(250000); /* longer than a reaper's rest */
-	for (uint64_t i = 1; i <= OVERLAP; i++)
-		listed += !add(t, i + (1ull << 50) * STREAMS_SLOTS);
-	assert_in_range(listed, OVERLAP - 60, OVERLAP); /* at most one place lost per kill */
-	count(t);
+	stress_killed(t, write_streams, count_all);
+	for (uint32_t i = 0; i < CROWD; i++)
+		streams_drop(t, crowded[i]);
+	for (uint32_t i = 0; i < CROWD; i++)
+		listed += !add(t, crowded[i]) && has(t, crowded[i]);
+	/* A writer loses one place at most. A reaping meanwhile makes room for more. */
+	assert_in_range(listed, 32 * PLACES - 144, CROWD);
+	assert_in_range(count(t), 1, 32 * PLACES);
 	drop(t);
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(basics),	   cmocka_unit_test(name_use),
-		cmocka_unit_test(reaping),	   cmocka_unit_test(orphans),
-		cmocka_unit_test(all_live),	   cmocka_unit_test(no_netlink),
-		cmocka_unit_test(other_namespace), cmocka_unit_test(many),
-		cmocka_unit_test(rubbish),	   cmocka_unit_test(threads),
+		cmocka_unit_test(basics),
+		cmocka_unit_test(name_use),
+		cmocka_unit_test(reaping),
+		cmocka_unit_test(orphans),
+		cmocka_unit_test(all_live),
+		cmocka_unit_test(no_netlink),
+		cmocka_unit_test(other_namespace),
+		cmocka_unit_test(ten_thousand),
+		cmocka_unit_test(many),
+		cmocka_unit_test(rubbish),
+		cmocka_unit_test(threads),
 		cmocka_unit_test(killed),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, pick_crowded, NULL);
 }
