@@ -28,7 +28,8 @@ struct stream {
 	uint8_t proxy;	 /* index into settings.proxies */
 	uint8_t isolate; /* enum isolate */
 	bool pipeline;
-	bool blocking;	   /* connect(2) returned 0 or waited: the descriptor blocks */
+	uint8_t domain;	   /* AF_* of the program's socket, if a replacement stands in its place */
+	bool no_delay;	   /* TCP_NODELAY, if so */
 	uint64_t deadline; /* CLOCK_MONOTONIC in ns; 0: none */
 	uint64_t started;
 	uint64_t serial;	 /* drawn per stream, for Isolate connection */
@@ -40,11 +41,20 @@ void stream_init(struct stream *st, const struct session *s, const struct decisi
 		 const struct addr *to, int32_t name, enum socks_command command);
 
 /*
- * Calls connect(2) on `fd` (domain AF_INET or AF_INET6) to the proxy. 0: go on with stream_step();
- * else -errno as connect(2) gives it (-EISCONN, -EALREADY, -EBADF, …): the stream has not begun.
- * -EAFNOSUPPORT: this socket's family cannot reach the proxy; it needs a replacement.
+ * Calls connect(2) on `fd` (of that domain; AF_UNIX if the proxy is so) to the proxy. 0: go on with
+ * stream_step(); else -errno as connect(2) gives it (-EISCONN, -EALREADY, -EBADF, …): the stream has
+ * not begun. -EAFNOSUPPORT: this socket's family cannot reach the proxy; it needs a replacement.
  */
 int stream_start(struct stream *st, const struct session *s, int fd, int domain);
+
+/* The family of a socket that reaches the proxy in the place of one of `domain`; 0: that one does. */
+int stream_family(const struct proxy *p, int domain);
+
+/* The proxy's address for a socket of `domain`: its length, or -EAFNOSUPPORT. */
+int stream_address(const struct proxy *p, int domain, struct sockaddr_storage *to);
+
+/* What the program is told when stream_start() failed so: connect(2) over IP has no ENOENT. */
+int stream_refusal(int error);
 
 /*
  * Does what can be done without waiting. Returns POLLIN or POLLOUT: call again when the descriptor is

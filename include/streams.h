@@ -20,6 +20,9 @@ struct stream_entry {
 	int32_t name;	  /* index into the names table, or -1 */
 	int32_t pid;
 	uint32_t sent, received; /* bytes of the handshake, which are not the program's */
+	uint8_t domain; /* AF_* of the program's socket, if a replacement stands in its place */
+	bool no_delay;	/* then: what it set TCP_NODELAY to */
+	bool untold;	/* then: its next connect(2) gets the 0 that ends a non-blocking one */
 };
 
 size_t streams_size(void);

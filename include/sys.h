@@ -89,6 +89,9 @@ uint64_t sys_now(void);
 /* Reads a whole small file: its length (at most size), or -errno; -EFBIG if it is longer. */
 long sys_slurp(const char *path, char *buf, size_t size);
 
+/* Calls `each` for every descriptor of this process. */
+void sys_each_fd(void (*each)(int fd, void *arg), void *arg);
+
 /*
  * Can `len` (at most a page) bytes at `at` be read? Asks the kernel, which answers EFAULT where a
  * load would kill the program.

@@ -29,9 +29,6 @@ static int check_proxy(struct conf *c, struct proxy *p)
 	char url[ADDR_TEXT + 256];
 
 	conf_print_proxy(p, false, url, sizeof(url));
-	if (p->path[0])
-		return fail_at(c, SETTING_ID_proxy,
-			       "Unix socket proxies are not supported in this version:", url);
 	if (p->protocol != SOCKS_V5 || !p->credentials || p->password_len)
 		return 0;
 	if (!p->tor)

@@ -299,7 +299,7 @@ static bool proxies_on_loopback(const struct settings *s)
 	unsigned int i;
 
 	for (i = 0; i < s->proxy_count; i++)
-		if (!addr_is_loopback(&s->proxies[i].at))
+		if (!s->proxies[i].path[0] && !addr_is_loopback(&s->proxies[i].at))
 			return false;
 	return true;
 }

@@ -12,15 +12,6 @@
 #include "events.h"
 #include "sys.h"
 
-/* What getdents64(2) fills in. */
-struct entry {
-	uint64_t ino;
-	int64_t next;
-	uint16_t len;
-	uint8_t type;
-	char name[];
-};
-
 static bool name_of(long nr, int fd, struct addr *out)
 {
 	struct sockaddr_storage a;
@@ -170,30 +161,21 @@ static void scan_one(const struct session *s, int fd, void (*say)(const char *wo
 		say(words);
 }
 
-static int number(const char *name)
-{
-	int n = 0;
+struct scan {
+	const struct session *s;
+	void (*say)(const char *words);
+};
 
-	for (; *name >= '0' && *name <= '9'; name++)
-		n = n * 10 + (*name - '0');
-	return *name ? -1 : n;
+static void scan_fd(int fd, void *arg)
+{
+	const struct scan *scan = arg;
+
+	scan_one(scan->s, fd, scan->say);
 }
 
 void inherit_scan(const struct session *s, void (*say)(const char *words))
 {
-	_Alignas(struct entry) char buffer[2048];
-	int dir = sys_open("/proc/self/fd", O_RDONLY | O_DIRECTORY, 0), fd;
-	struct entry *e;
-	long n;
+	struct scan scan = {s, say};
 
-	while (dir >= 0 && (n = SYS3(SYS_getdents64, dir, buffer, sizeof(buffer))) > 0) {
-		for (long at = 0; at < n; at += e->len) {
-			e = (struct entry *)(void *)(buffer + at);
-			fd = number(e->name);
-			if (fd >= 0 && fd != dir)
-				scan_one(s, fd, say);
-		}
-	}
-	if (dir >= 0)
-		sys_close(dir);
+	sys_each_fd(scan_fd, &scan);
 }

@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/time.h>
+#include <sys/un.h>
 
 #include "bytes.h"
 #include "log.h"
@@ -179,14 +180,39 @@ static int allow_mapped(int fd, int domain, const struct addr *to)
 	return sys_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 }
 
+int stream_family(const struct proxy *p, int domain)
+{
+	if (p->path[0])
+		return AF_UNIX;
+	return domain == AF_INET && !addr_is_v4(&p->at) ? AF_INET6 : 0;
+}
+
+int stream_refusal(int error)
+{
+	return error == -ENOENT || error == -EAGAIN || error == -EACCES ? -ECONNREFUSED : error;
+}
+
+int stream_address(const struct proxy *p, int domain, struct sockaddr_storage *to)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+
+	if (!p->path[0] != (domain != AF_UNIX))
+		return -EAFNOSUPPORT;
+	if (domain != AF_UNIX)
+		return addr_to_sockaddr(&p->at, domain, to);
+	memcpy(at.sun_path, p->path, sizeof(at.sun_path));
+	memcpy(to, &at, sizeof(at));
+	return sizeof(at);
+}
+
 static int connect_proxy(const struct settings *s, const struct proxy *p, int fd, int domain)
 {
 	struct sockaddr_storage to;
-	int len = addr_to_sockaddr(&p->at, domain, &to), err;
+	int len = stream_address(p, domain, &to), err;
 
 	if (len < 0)
 		return len;
-	if (addr_is_loopback(&p->at))
+	if (!p->path[0] && addr_is_loopback(&p->at))
 		err = sys_connect(fd, &to, (size_t)len);
 	else
 		err = connect_bounded(fd, &to, len, s->connect_timeout);
@@ -327,6 +353,16 @@ static int handshake(struct stream *st, const struct session *s, int fd,
 	return wait;
 }
 
+/* A Unix socket cannot be disconnected; what came in would stay readable after shutdown(2). */
+static void shut(int fd)
+{
+	uint8_t rest[256];
+
+	SYS2(SYS_shutdown, fd, SHUT_RDWR);
+	while (sys_recv(fd, rest, sizeof(rest), MSG_DONTWAIT) > 0)
+		;
+}
+
 /* Disconnects, so that nothing of a reply reaches the program, and it may connect anew. */
 static int fail(struct stream *st, int fd, int error)
 {
@@ -334,7 +370,8 @@ static int fail(struct stream *st, int fd, int error)
 
 	socks_fail(&st->socks, -error); /* keeps the machine's own reason, if it has one */
 	st->state = STREAM_FAILED;
-	sys_disconnect(fd);
+	if (sys_disconnect(fd) < 0)
+		shut(fd);
 	/* Throwing away unread bytes leaves ECONNRESET behind, for a later call to stumble on. */
 	sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &stale, sizeof(stale));
 	return error;

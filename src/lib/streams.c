@@ -34,7 +34,7 @@ struct body {
 	uint64_t cookie; /* 0: free */
 	uint64_t started;
 	uint64_t ip[2];
-	uint64_t scope_port; /* scope << 32 | port */
+	uint64_t scope_port; /* scope << 32 | untold, no_delay << 24 | domain << 16 | port */
 	uint64_t pid_name;   /* pid << 32 | name */
 	uint64_t handshake;  /* sent << 32 | received */
 };
@@ -90,7 +90,8 @@ static void pack(struct body *b, const struct stream_entry *e)
 	b->cookie = e->cookie;
 	b->started = e->started;
 	memcpy(b->ip, e->to.ip, sizeof(b->ip));
-	b->scope_port = (uint64_t)e->to.scope << 32 | e->to.port;
+	b->scope_port = (uint64_t)e->to.scope << 32 | (uint32_t)e->untold << 25 |
+			(uint32_t)e->no_delay << 24 | (uint32_t)e->domain << 16 | e->to.port;
 	b->pid_name = (uint64_t)(uint32_t)e->pid << 32 | (uint32_t)e->name;
 	b->handshake = (uint64_t)e->sent << 32 | e->received;
 }
@@ -103,6 +104,9 @@ static void unpack(struct stream_entry *e, const struct body *b)
 	memcpy(e->to.ip, b->ip, sizeof(b->ip));
 	e->to.scope = (uint32_t)(b->scope_port >> 32);
 	e->to.port = (uint16_t)b->scope_port;
+	e->domain = (uint8_t)(b->scope_port >> 16);
+	e->no_delay = b->scope_port >> 24 & 1;
+	e->untold = b->scope_port >> 25 & 1;
 	e->name = (int32_t)(uint32_t)b->pid_name;
 	e->pid = (int32_t)(b->pid_name >> 32);
 	e->sent = (uint32_t)(b->handshake >> 32);

@@ -154,3 +154,40 @@ int sys_readable(const void *at, size_t len)
 		return 0;
 	return readable_8(first) && (first / page == last / page || readable_8(last));
 }
+
+/* What getdents64(2) fills in. */
+struct entry {
+	uint64_t ino;
+	int64_t next;
+	uint16_t len;
+	uint8_t type;
+	char name[];
+};
+
+static int number(const char *name)
+{
+	int n = 0;
+
+	for (; *name >= '0' && *name <= '9'; name++)
+		n = n * 10 + (*name - '0');
+	return *name ? -1 : n;
+}
+
+void sys_each_fd(void (*each)(int fd, void *arg), void *arg)
+{
+	_Alignas(struct entry) char buffer[2048];
+	int dir = sys_open("/proc/self/fd", O_RDONLY | O_DIRECTORY, 0), fd;
+	struct entry *e;
+	long n;
+
+	while (dir >= 0 && (n = SYS3(SYS_getdents64, dir, buffer, sizeof(buffer))) > 0) {
+		for (long at = 0; at < n; at += e->len) {
+			e = (struct entry *)(void *)(buffer + at);
+			fd = number(e->name);
+			if (fd >= 0 && fd != dir)
+				each(fd, arg);
+		}
+	}
+	if (dir >= 0)
+		sys_close(dir);
+}

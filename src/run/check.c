@@ -11,6 +11,7 @@
 #include "guard.h"
 #include "run.h"
 #include "socks.h"
+#include "stream.h"
 
 /* A proxy that greets takes milliseconds; whoever checks does not want to wait as long as a program. */
 #define GREETING_TIMEOUT 10000 /* ms */
@@ -32,8 +33,8 @@ static void limit(int fd, int option, uint32_t ms)
 static int connect_proxy(const struct proxy *p, const struct settings *s)
 {
 	struct sockaddr_storage to;
-	int family = addr_is_v4(&p->at) ? AF_INET : AF_INET6;
-	int len = addr_to_sockaddr(&p->at, family, &to);
+	int other = stream_family(p, AF_INET), family = other ? other : AF_INET;
+	int len = stream_address(p, family, &to);
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)

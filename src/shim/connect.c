@@ -10,6 +10,7 @@
 
 #include "audited.h"
 #include "pend.h"
+#include "replace.h"
 #include "sys.h"
 #include "tunnel.h"
 
@@ -19,6 +20,8 @@ struct connecting {
 	const struct decision *d;
 	int32_t name;
 	int fd;
+	int family;    /* of a replacement, or 0 */
+	int socket;    /* that connects: a replacement, or fd */
 	uint32_t self; /* thread */
 	uint64_t cookie;
 };
@@ -29,27 +32,47 @@ static bool is_callers(int err)
 	       err == -EINTR;
 }
 
+static void init(const struct connecting *a, struct stream *st)
+{
+	stream_init(st, a->s, a->d, &a->c->to, a->name, SOCKS_CONNECT);
+	if (a->family)
+		replace_note(st, a->fd, a->c->domain);
+}
+
+static int start(const struct connecting *a, struct stream *st)
+{
+	return stream_start(st, a->s, a->socket, a->family ? a->family : a->c->domain);
+}
+
+/* One that is not in its place yet. */
+static void drop_replacement(const struct connecting *a)
+{
+	if (a->family)
+		sys_close(a->socket);
+}
+
 /* Connects without the table: there is no room in it. */
 static int connect_unlisted(const struct connecting *a)
 {
 	struct stream st;
 	int err;
 
-	stream_init(&st, a->s, a->d, &a->c->to, a->name, SOCKS_CONNECT);
+	init(a, &st);
 	audit_begin(a->s, &st, a->cookie);
-	err = stream_start(&st, a->s, a->fd, a->c->domain);
+	err = start(a, &st);
 	if (!err)
-		err = tunnel_drive(&st, a->s, a->fd, NULL);
+		err = tunnel_drive(&st, a->s, a->socket, NULL);
 	audit_end(a->s, &st, a->cookie, -err);
-	if (is_callers(err) && st.state == STREAM_CONNECTING)
-		return err;
 	if (err < 0) {
-		if (err != -EINTR)
+		drop_replacement(a);
+		if (err != -EINTR && !(is_callers(err) && st.state == STREAM_CONNECTING))
 			tunnel_say_failed(a->s, &st, -err);
-		return err;
+		return stream_refusal(err);
 	}
-	tunnel_list(a->s, &st, a->cookie);
-	tunnel_say_open(a->s, &st, a->fd);
+	tunnel_list(a->s, &st, a->cookie, false);
+	tunnel_say_open(a->s, &st, a->socket);
+	if (a->family)
+		replace_put(a->fd, a->socket, false);
 	return 0;
 }
 
@@ -59,7 +82,7 @@ static int ask_kernel(const struct connecting *a)
 	struct stream st;
 
 	stream_init(&st, a->s, a->d, &a->c->to, a->name, SOCKS_CONNECT);
-	return stream_start(&st, a->s, a->fd, a->c->domain);
+	return start(a, &st);
 }
 
 /* Marks a locked stream as waited for, or not. False: it is over. */
@@ -112,15 +135,16 @@ static int again(const struct connecting *a, struct progress *p)
 			a->fd); /* as the kernel does when it tells; nothing to be told remains */
 		return err;
 	}
-	return ask_kernel(a); /* says 0, once */
+	return a->family == AF_UNIX ? 0 : ask_kernel(a); /* says 0, once */
 }
 
 static void begin(const struct connecting *a, struct progress *p)
 {
 	fds_mark(a->fd);
-	fds_find_copies(a->fd, a->cookie);
-	pend_hide(p, a->fd, EPOLLET); /* before anything can become ready */
-	stream_init(&p->stream, a->s, a->d, &a->c->to, a->name, SOCKS_CONNECT);
+	fds_find_copies(a->fd, a->family ? sys_cookie(a->fd) : a->cookie);
+	if (!a->family)
+		pend_hide(p, a->fd, EPOLLET); /* before anything can become ready */
+	init(a, &p->stream);
 	p->waited = true;
 	audit_begin(a->s, &p->stream, a->cookie);
 }
@@ -131,11 +155,12 @@ static int start_failed(const struct connecting *a, struct progress *p, int err)
 
 	audit_end(a->s, &st, a->cookie, -err);
 	pend_forget_locked(p, a->fd);
+	drop_replacement(a);
 	/* A non-blocking socket gives the error of its last attempt so: the proxy is not at fault. */
 	if (!is_callers(err) && err != -ECONNABORTED &&
-	    (err != -ECONNREFUSED || pend_blocks(a->fd)))
+	    (err != -ECONNREFUSED || a->family || pend_blocks(a->fd)))
 		tunnel_say_failed(a->s, &st, -err);
-	return err;
+	return stream_refusal(err);
 }
 
 static int connect_listed(const struct connecting *a, struct progress *p)
@@ -144,10 +169,13 @@ static int connect_listed(const struct connecting *a, struct progress *p)
 	int err;
 
 	begin(a, p);
-	err = stream_start(&p->stream, a->s, a->fd, a->c->domain);
-	if (err < 0 && err != -EINTR)
+	err = start(a, &p->stream);
+	if (err < 0 && (err != -EINTR || a->family))
 		return start_failed(a, p, err);
-	blocks = p->stream.state == STREAM_HANDSHAKE || pend_blocks(a->fd);
+	if (a->family)
+		replace_put(a->fd, a->socket, true);
+	blocks =
+		(p->stream.state == STREAM_HANDSHAKE && a->family != AF_UNIX) || pend_blocks(a->fd);
 	p->waited = blocks && err != -EINTR;
 	/* EPOLLOUT wakes a thread that sleeps in epoll_wait(2): its timeout must heed our deadline. */
 	pend_advance(p, a->fd, false, EPOLLOUT);
@@ -156,23 +184,76 @@ static int connect_listed(const struct connecting *a, struct progress *p)
 	return blocks ? wait_for(a, p) : -EINPROGRESS;
 }
 
-/* A stream that is open: the kernel says 0 once to who connected without blocking, then EISCONN. */
-static bool is_open(const struct connecting *a)
+/* What connect(2) on the program's own socket would say at once. */
+static int check_own(int fd, int domain)
 {
-	struct stream_entry e;
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+	int own = AF_UNSPEC, err = sys_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &own, sizeof(own));
+	int error = 0;
+
+	if (err < 0)
+		return err;
+	sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, sizeof(error));
+	if (error) { /* of the attempt before, not yet seen */
+		sys_disconnect(fd);
+		return -error;
+	}
+	if (SYS3(SYS_getpeername, fd, &peer, &len) == 0)
+		return -EISCONN;
+	return own == domain ? 0 : own == AF_INET ? -EAFNOSUPPORT : -EINVAL;
+}
+
+/* The replacement is nobody's before it is put in its place: a failure leaves no trace. */
+static int connect_replaced(struct connecting *a, bool listed)
+{
+	struct progresses *t = session_progresses(a->s);
+	struct progress *p;
+	int err = check_own(a->fd, a->c->domain);
+
+	if (err < 0)
+		return err;
+	if (regs_too_many(a->fd) && a->fd < PEND_FDS && fds_ready())
+		return -ENOBUFS; /* in more epolls than are known: it would fall out of them */
+	a->socket = replace_make(a->fd, a->family);
+	if (a->socket < 0)
+		return a->socket;
+	a->cookie = sys_cookie(a->socket);
+	p = listed ? progress_add(t, a->cookie, a->self) : NULL;
+	return p ? connect_listed(a, p) : connect_unlisted(a);
+}
+
+/* A stream that is open: the kernel says 0 once to who connected without blocking, then EISCONN. */
+static bool is_open(const struct connecting *a, struct stream_entry *e)
+{
 	struct sockaddr_storage peer;
 	socklen_t len = sizeof(peer);
 
-	return streams_find(session_streams(a->s), a->cookie, &e) == 0 &&
+	return streams_find(session_streams(a->s), a->cookie, e) == 0 &&
 	       SYS3(SYS_getpeername, a->fd, &peer, &len) == 0;
+}
+
+/* The same where the kernel does not: on a Unix socket. */
+static int ask_entry(const struct connecting *a, struct stream_entry *e)
+{
+	if (a->family != AF_UNIX)
+		return ask_kernel(a);
+	if (!e->untold)
+		return -EISCONN;
+	e->untold = false;
+	streams_add(session_streams(a->s), e);
+	return 0;
 }
 
 int tunnel_connect(int fd, const struct call *c, const struct decision *d, int32_t name)
 {
-	struct connecting a = {.s = here(), .c = c, .d = d, .name = name, .fd = fd};
+	struct connecting a = {.s = here(), .c = c, .d = d, .name = name, .fd = fd, .socket = fd};
 	struct progresses *t = session_progresses(a.s);
+	struct stream_entry e;
 	struct progress *p;
+	bool listed;
 
+	a.family = stream_family(&a.s->settings.proxies[d->proxy % SETTINGS_PROXIES], c->domain);
 	a.cookie = sys_cookie(fd);
 	if (!a.cookie)
 		return ask_kernel(&a); /* EBADF, ENOTSOCK */
@@ -182,10 +263,11 @@ int tunnel_connect(int fd, const struct call *c, const struct decision *d, int32
 		fds_mark(fd);
 		return again(&a, p);
 	}
-	if (is_open(&a))
-		return ask_kernel(&a);
-	if (fd >= PEND_FDS || !fds_ready() || regs_too_many(fd))
-		return connect_unlisted(&a);
-	p = progress_add(t, a.cookie, a.self);
+	if (is_open(&a, &e))
+		return ask_entry(&a, &e);
+	listed = fd < PEND_FDS && fds_ready() && !regs_too_many(fd);
+	if (a.family)
+		return connect_replaced(&a, listed);
+	p = listed ? progress_add(t, a.cookie, a.self) : NULL;
 	return p ? connect_listed(&a, p) : connect_unlisted(&a);
 }

@@ -7,7 +7,6 @@
  * parent; a page that the kernel wipes in a fork tells the two apart.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/mman.h>
 
 #include "pend.h"
@@ -143,41 +142,6 @@ void fds_copied(int old, int copy)
 		fds_mark(copy);
 }
 
-struct directory_entry { /* getdents64(2) */
-	uint64_t ino;
-	int64_t off;
-	unsigned short len;
-	unsigned char type;
-	char name[];
-};
-
-/* Calls `each` for every open descriptor. */
-static void every_fd(void (*each)(int fd, void *arg), void *arg)
-{
-	_Alignas(struct directory_entry) char names[4096];
-	int dir = sys_open("/proc/self/fd", O_RDONLY | O_DIRECTORY, 0);
-	long have;
-
-	if (dir < 0)
-		return;
-	while ((have = SYS3(SYS_getdents64, dir, names, sizeof(names))) > 0) {
-		const struct directory_entry *e;
-
-		for (long at = 0; at < have; at += e->len) {
-			int fd = 0;
-
-			e = (const void *)(names + at);
-			if (e->name[0] < '0' || e->name[0] > '9')
-				continue;
-			for (const char *p = e->name; *p; p++)
-				fd = fd * 10 + (*p - '0');
-			if (fd != dir)
-				each(fd, arg);
-		}
-	}
-	sys_close(dir);
-}
-
 struct copies {
 	int fd, found;
 	uint64_t cookie;
@@ -207,7 +171,7 @@ void fds_find_copies(int fd, uint64_t cookie)
 
 	if (!fds_has_copies(fd))
 		return;
-	every_fd(mark_copy, &c);
+	sys_each_fd(mark_copy, &c);
 	if (!c.found && !fds_borrowed())
 		atomic_fetch_and(&f->copies[fd / BITS], ~bit(fd));
 }
@@ -234,5 +198,5 @@ void fds_adopt_all(void)
 	const struct session *s = here();
 
 	if (s && progresses_used(session_progresses(s)))
-		every_fd(adopt, NULL);
+		sys_each_fd(adopt, NULL);
 }

@@ -6,6 +6,7 @@
 
 #include "gate.h"
 #include "pend.h"
+#include "replace.h"
 #include "sys.h"
 
 #define LOOPBACK_DEVICE 1 /* its index in every network namespace */
@@ -85,6 +86,29 @@ static int option_check(int level, int option)
 	return decide_here(&c, &d) == VERDICT_REFUSE ? -refuse(&c, &d) : 0;
 }
 
+static bool is_inet_level(int level)
+{
+	return level == IPPROTO_TCP || level == IPPROTO_IP || level == IPPROTO_IPV6;
+}
+
+/* The kernel has said no: does it not know the option, and is that because of a replacement? */
+static bool is_replaced(int fd, int level, struct stream_entry *e)
+{
+	return is_inet_level(level) && (errno == EOPNOTSUPP || errno == ENOPROTOOPT) &&
+	       replace_find(fd, e);
+}
+
+static int set_option(int fd, int level, int option, const void *value, socklen_t len)
+{
+	int was = errno, set = pass_setsockopt(fd, level, option, value, len);
+	struct stream_entry e;
+
+	if (set == 0 || !is_replaced(fd, level, &e))
+		return set;
+	errno = was;
+	return (int)libc_result(replace_set_option(fd, &e, level, option, value, len));
+}
+
 WRAP int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 {
 	int err = 0;
@@ -95,7 +119,49 @@ WRAP int setsockopt(int fd, int level, int option, const void *value, socklen_t 
 	     level == IPPROTO_SCTP) &&
 	    !is_harmless(level, option, value, len))
 		err = option_check(level, option);
-	return err < 0 ? (int)libc_result(err) : pass_setsockopt(fd, level, option, value, len);
+	return err < 0 ? (int)libc_result(err) : set_option(fd, level, option, value, len);
+}
+
+/* A failure that the kernel does not know is taken from it by the first who asks. */
+static int32_t take_error(int fd)
+{
+	if (!fds_maybe(fd) || pend_step(fd))
+		return 0;
+	return pend_error(fd);
+}
+
+static void put_int(int32_t n, void *value, const socklen_t *len)
+{
+	memcpy(value, &n, *len < sizeof(n) ? *len : sizeof(n));
+}
+
+static int get_option(int fd, int level, int option, void *value, socklen_t *len)
+{
+	int was = errno, got = real.getsockopt(fd, level, option, value, len);
+	struct stream_entry e;
+
+	if (got < 0 && is_replaced(fd, level, &e)) {
+		errno = was;
+		return (int)libc_result(replace_get_option(&e, level, option, value, len));
+	}
+	if (got == 0 && level == SOL_SOCKET && (option == SO_DOMAIN || option == SO_PROTOCOL) &&
+	    replace_find(fd, &e))
+		put_int(option == SO_DOMAIN ? e.domain : IPPROTO_TCP, value, len);
+	return got;
+}
+
+WRAP int getsockopt(int fd, int level, int option, void *restrict value, socklen_t *restrict len)
+{
+	int was = errno, got;
+	int32_t error = 0;
+
+	if (pend_any() && level == SOL_SOCKET && option == SO_ERROR)
+		error = take_error(fd);
+	errno = was;
+	got = get_option(fd, level, option, value, len);
+	if (!got && error)
+		put_int(error, value, len);
+	return got;
 }
 
 /* One control message as the option that it stands for; 0 if it is none of ours. */

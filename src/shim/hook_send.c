@@ -7,6 +7,7 @@
 #include "asked.h"
 #include "gate.h"
 #include "pend.h"
+#include "replace.h"
 #include "sys.h"
 
 #ifndef MSG_FASTOPEN
@@ -27,10 +28,13 @@ static enum way judge_send(int fd, const void *to, socklen_t len, int flags, str
 	enum way way = WAY_PASS;
 	struct call c;
 	struct decision d;
+	struct stream_entry e;
 	char text[NAME_MAX_LEN + 1];
 
 	if (!call_address(&c, CALL_SEND, fd, to, len))
 		return WAY_PASS;
+	if (!c.protocol && replace_find(fd, &e)) /* TCP does not look at the address */
+		return WAY_WITHOUT;
 	if (c.protocol == IPPROTO_TCP) { /* which looks at an address for MSG_FASTOPEN only */
 		if (!(flags & MSG_FASTOPEN) || c.family == AF_UNSPEC) /* EOPNOTSUPP */
 			return WAY_PASS;

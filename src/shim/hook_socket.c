@@ -8,6 +8,7 @@
 #include "audited.h"
 #include "gate.h"
 #include "pend.h"
+#include "replace.h"
 #include "sys.h"
 
 WRAP int socket(int domain, int type, int protocol)
@@ -43,19 +44,35 @@ static void disconnected(int fd)
 		streams_drop(session_streams(s), sys_cookie(fd));
 }
 
+static bool is_unspec(const struct sockaddr *to, socklen_t len)
+{
+	return len >= sizeof(sa_family_t) && readable(to, sizeof(sa_family_t)) &&
+	       to->sa_family == AF_UNSPEC;
+}
+
 int socket_connect(int fd, const struct sockaddr *to, socklen_t len)
 {
 	struct call c;
 	struct decision d;
 	char text[NAME_MAX_LEN + 1];
+	struct stream_entry e;
 	int32_t name;
 
 	if (!call_address(&c, CALL_CONNECT, fd, to, len)) {
+		if (is_unspec(to, len) && replace_find(fd, &e))
+			return replace_end(fd);
 		if (pass_connect(fd, to, len) < 0)
 			return -errno;
 		if (c.family == AF_UNSPEC)
 			disconnected(fd);
 		return 0;
+	}
+	if (c.has_to && replace_find(fd, &e)) {
+		c.type = SOCK_STREAM;
+		c.protocol = IPPROTO_TCP;
+		return decide_here(&c, &d) == VERDICT_PROXY
+			       ? tunnel_connect(fd, &c, &d, call_name(&c, text))
+			       : -EISCONN;
 	}
 	name = call_name(&c, text);
 	switch (decide_here(&c, &d)) {
@@ -133,7 +150,7 @@ WRAP int listen(int fd, int backlog)
 	struct call c;
 	struct decision d;
 
-	if (getsockname(fd, (struct sockaddr *)&own, &len) < 0 ||
+	if (SYS3(SYS_getsockname, fd, &own, &len) < 0 ||
 	    (own.ss_family != AF_INET && own.ss_family != AF_INET6) ||
 	    !call_address(&c, CALL_LISTEN, fd, (struct sockaddr *)&own, len))
 		return pass_listen(fd, backlog);
@@ -151,8 +168,7 @@ WRAP int listen(int fd, int backlog)
 	}
 }
 
-/* Does this descriptor lead to a proxy, and what is known of it? */
-static bool find_stream(int fd, struct stream_entry *e)
+bool find_stream(int fd, struct stream_entry *e)
 {
 	const struct session *s = here();
 	uint64_t cookie = s ? sys_cookie(fd) : 0;
@@ -182,7 +198,7 @@ WRAP int shutdown(int fd, int how)
 
 	if (pend_any() && pend_step(fd)) {
 		/* What the kernel does with a connection in progress: it is over, ECONNRESET. */
-		pend_forget(fd);
+		pend_forget(fd); /* a replacement is gone, too */
 		sys_disconnect(fd);
 		return 0;
 	}
@@ -193,45 +209,62 @@ WRAP int shutdown(int fd, int how)
 	return real.shutdown(fd, how);
 }
 
+/* Writes an address as the kernel does: cut to the room that there is, with its whole length. */
+static void put_name(const struct sockaddr_storage *name, socklen_t size, struct sockaddr *out,
+		     socklen_t *len, socklen_t room)
+{
+	memcpy(out, name, size < room ? size : room);
+	*len = size;
+}
+
 WRAP int getpeername(int fd, struct sockaddr *restrict peer, socklen_t *restrict len)
 {
 	struct sockaddr_storage to;
 	struct stream_entry e = {0};
-	socklen_t room = readable(len, sizeof(*len)) ? *len : 0, size;
-	int got;
+	socklen_t room = readable(len, sizeof(*len)) ? *len : 0;
+	int got, size;
 
 	if (pend_any() && pend_step(fd))
 		return (int)libc_result(-ENOTCONN);
 	got = real.getpeername(fd, peer, len);
 	if (got < 0 || room < sizeof(sa_family_t) || *len < sizeof(sa_family_t) ||
-	    (peer->sa_family != AF_INET && peer->sa_family != AF_INET6) ||
+	    (peer->sa_family != AF_INET && peer->sa_family != AF_INET6 &&
+	     !(peer->sa_family == AF_UNIX && replace_possible())) ||
 	    (!(asked_is(fd) && asked_peer(fd, &e.to)) && !find_stream(fd, &e)))
 		return got;
-	if (addr_to_sockaddr(&e.to, peer->sa_family, &to) < 0)
-		return got;
-	size = *len;
-	memcpy(peer, &to, size < room ? size : room);
+	size = addr_to_sockaddr(&e.to, e.domain ? e.domain : peer->sa_family, &to);
+	if (size > 0)
+		put_name(&to, (socklen_t)size, peer, len, room);
 	return got;
 }
 
-/* A failure that the kernel does not know is taken from it by the first who asks. */
-static int32_t take_error(int fd)
+/* A replacement has no name, or one of another family: loopback, and a port that tells it apart. */
+static int own_name(int fd, const struct stream_entry *e, struct sockaddr_storage *out)
 {
-	if (!fds_maybe(fd) || pend_step(fd))
-		return 0;
-	return pend_error(fd);
+	static const uint8_t v4[4] = {127, 0, 0, 1}, v6[16] = {[15] = 1};
+	struct sockaddr_storage kernel = {0};
+	socklen_t len = sizeof(kernel);
+	struct addr a;
+	uint16_t port = (uint16_t)(1024 + e->cookie % (65536 - 1024));
+
+	if (SYS3(SYS_getsockname, fd, &kernel, &len) == 0 &&
+	    addr_from_sockaddr(&a, &kernel, len) == 0)
+		port = a.port;
+	a = addr_is_v4(&e->to) ? addr_v4(v4, port) : addr_v6(v6, port);
+	return addr_to_sockaddr(&a, e->domain, out);
 }
 
-WRAP int getsockopt(int fd, int level, int option, void *restrict value, socklen_t *restrict len)
+WRAP int getsockname(int fd, struct sockaddr *restrict name, socklen_t *restrict len)
 {
-	int was = errno, got;
-	int32_t error = 0;
+	struct sockaddr_storage own;
+	struct stream_entry e;
+	socklen_t room = readable(len, sizeof(*len)) ? *len : 0;
+	int got = real.getsockname(fd, name, len), size;
 
-	if (pend_any() && level == SOL_SOCKET && option == SO_ERROR)
-		error = take_error(fd);
-	errno = was;
-	got = real.getsockopt(fd, level, option, value, len);
-	if (!got && error)
-		memcpy(value, &error, *len < sizeof(error) ? *len : sizeof(error));
+	if (got < 0 || !room || !replace_find(fd, &e))
+		return got;
+	size = own_name(fd, &e, &own);
+	if (size > 0)
+		put_name(&own, (socklen_t)size, name, len, room);
 	return got;
 }

@@ -28,9 +28,6 @@ static long while_pending(long number, const long a[static 6])
 	case SYS_epoll_pwait:
 		return epoll_pwait((int)a[0], PTR(void *, a[1]), (int)a[2], (int)a[3],
 				   PTR(void *, a[4]));
-	case SYS_getsockopt:
-		return getsockopt((int)a[0], (int)a[1], (int)a[2], PTR(void *, a[3]),
-				  PTR(void *, a[4]));
 	case SYS_write:
 		return write((int)a[0], PTR(void *, a[1]), (size_t)a[2]);
 	case SYS_writev:
@@ -80,6 +77,11 @@ WRAP long syscall(long number, ...)
 		return shutdown((int)a[0], (int)a[1]);
 	case SYS_getpeername:
 		return getpeername((int)a[0], PTR(void *, a[1]), PTR(void *, a[2]));
+	case SYS_getsockname:
+		return getsockname((int)a[0], PTR(void *, a[1]), PTR(void *, a[2]));
+	case SYS_getsockopt:
+		return getsockopt((int)a[0], (int)a[1], (int)a[2], PTR(void *, a[3]),
+				  PTR(void *, a[4]));
 	case SYS_setsockopt:
 		return setsockopt((int)a[0], (int)a[1], (int)a[2], PTR(void *, a[3]),
 				  (socklen_t)a[4]);

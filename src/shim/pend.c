@@ -9,6 +9,7 @@
 #include <fcntl.h>
 
 #include "audited.h"
+#include "replace.h"
 #include "seqlock.h"
 #include "sys.h"
 #include "tunnel.h"
@@ -102,6 +103,31 @@ void pend_drop(struct progress *p, int fd)
 	fds_unmark(fd);
 }
 
+/*
+ * Where a replacement stands the program gets a socket of its own family back, and `p` goes on as that
+ * one's; without a descriptor to spare the program keeps one that is shut down.
+ */
+static struct progress *give_back(struct progress *p, int fd)
+{
+	struct progresses *t = session_progresses(here());
+	int made = replace_make(fd, p->stream.domain);
+	struct progress *other = NULL;
+
+	if (made >= 0)
+		other = progress_add(t, sys_cookie(made), (uint32_t)sys_gettid());
+	if (!other) {
+		if (made >= 0)
+			sys_close(made);
+		return p;
+	}
+	other->waited = p->waited;
+	other->stream = p->stream;
+	other->stream.domain = 0;
+	replace_put(fd, made, true);
+	progress_drop(t, p);
+	return other;
+}
+
 /* The socket looks as after a refusal by the kernel; what differs is kept until somebody asks. */
 static void failed(struct progress *p, int fd, int error)
 {
@@ -109,6 +135,8 @@ static void failed(struct progress *p, int fd, int error)
 
 	tunnel_say_failed(here(), &p->stream, error);
 	audit_end(here(), &p->stream, p->cookie, error);
+	if (p->stream.domain)
+		p = give_back(p, fd);
 	native = !p->waited && stream_refuse(fd);
 	p->error = (int16_t)error;
 	p->state = PROGRESS_FAILED;
@@ -121,7 +149,7 @@ static void failed(struct progress *p, int fd, int error)
 
 static void opened(struct progress *p, int fd)
 {
-	tunnel_list(here(), &p->stream, p->cookie);
+	tunnel_list(here(), &p->stream, p->cookie, p->stream.domain && !p->waited);
 	tunnel_say_open(here(), &p->stream, fd);
 	audit_end(here(), &p->stream, p->cookie, 0);
 	show(p, fd);
@@ -214,6 +242,12 @@ int pend_error(int fd)
 
 void pend_forget_locked(struct progress *p, int fd)
 {
+	int made = p->stream.domain && sys_cookie(fd) == p->cookie
+			   ? replace_make(fd, p->stream.domain)
+			   : -1;
+
+	if (made >= 0)
+		replace_put(fd, made, false);
 	show(p, fd);
 	pend_drop(p, fd);
 }

@@ -58,6 +58,9 @@ void regs_note(int epoll, int op, int fd, const struct epoll_event *e); /* a cal
 void regs_hide(int fd, uint64_t cookie,
 	       uint32_t events); /* to our mark; events: EPOLLIN, EPOLLOUT, EPOLLET */
 void regs_show(int fd);		 /* back to the program's */
+/* While another socket takes the number: out of their epolls, and in again, hidden if `cookie`. */
+void regs_leave(int fd);
+void regs_enter(int fd, uint64_t cookie);
 int regs_change(int epoll, int op, int fd, const struct epoll_event *e, const struct progress *p);
 bool regs_marked(uint64_t data, int *fd); /* is this event ours? */
 struct reg *regs_find(int epoll, int fd);

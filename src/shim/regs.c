@@ -18,8 +18,12 @@
 
 #define REG_LOST                                                                                   \
 	(1u << 21) /* the kernel has our mark for ever: its descriptor was closed, a copy not */
-#define REG_MANY (1u << 22) /* in more epolls than fit */
-#define REG_FLAGS (REG_OURS | REG_LOST | REG_MANY)
+#define REG_MANY (1u << 22)  /* in more epolls than fit */
+#define REG_FIRED (1u << 23) /* regs_leave(): one-shot, and it has */
+#define REG_FLAGS (REG_OURS | REG_LOST | REG_MANY | REG_FIRED)
+
+/* What a registration that has fired still has. */
+#define PRIVATE (EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLONESHOT | EPOLLET)
 
 /* What EPOLLEXCLUSIVE may stand with (epoll_ctl(2)). */
 #define EXCLUSIVE_OK                                                                               \
@@ -236,6 +240,49 @@ void regs_show(int fd)
 		if (replace(&r[i], fd, flags_of(&r[i]) & ~REG_FLAGS, r[i].data) < 0)
 			__atomic_fetch_or(&r[i].events, REG_LOST, __ATOMIC_RELAXED);
 	}
+}
+
+void regs_leave(int fd)
+{
+	struct reg *r = fds_regs(fd);
+
+	for (int i = 0; r && i < REGS_EACH; i++) {
+		uint32_t was = flags_of(&r[i]);
+
+		if (!r[i].epoll)
+			continue;
+		if (!(was & REG_OURS) && was & EPOLLONESHOT && has_fired(r[i].epoll - 1, fd))
+			__atomic_fetch_or(&r[i].events, REG_FIRED, __ATOMIC_RELAXED);
+		if (ctl(r[i].epoll - 1, EPOLL_CTL_DEL, fd, 0, 0) < 0)
+			r[i].epoll = 0; /* a note of the past */
+	}
+}
+
+/* Hidden ones are quiet until the handshake has something to wait for. */
+static void enter_one(struct reg *r, int fd, uint64_t cookie)
+{
+	uint32_t was = __atomic_fetch_and(&r->events, ~(REG_OURS | REG_FIRED), __ATOMIC_RELAXED);
+	uint32_t events = was & ~REG_FLAGS;
+	bool ours = cookie && !(was & REG_FIRED);
+
+	r->cookie = cookie;
+	if (was & REG_FIRED)
+		events &= PRIVATE;
+	if (ours) {
+		__atomic_fetch_or(&r->events, REG_OURS, __ATOMIC_RELAXED);
+		events = EPOLLET | EPOLLRDHUP;
+	}
+	if (ctl(r->epoll - 1, EPOLL_CTL_ADD, fd, events, ours ? mark_of(fd) : r->data) < 0)
+		r->epoll = 0;
+}
+
+void regs_enter(int fd, uint64_t cookie)
+{
+	struct reg *r = fds_regs(fd);
+
+	for (int i = 0; r && i < REGS_EACH; i++)
+		if (r[i].epoll)
+			enter_one(&r[i], fd, cookie);
 }
 
 bool regs_lost(const struct reg *r)

@@ -127,6 +127,9 @@ int tunnel_resolve(const struct decision *d, const struct addr *to, int32_t name
  */
 int control_check(const struct msghdr *msg);
 
+/* Does this descriptor lead to a proxy, and what is known of it? */
+bool find_stream(int fd, struct stream_entry *e);
+
 /* Judges the descriptors that came with a message; refused ones are dead when this returns. */
 void rights_check(const struct msghdr *msg);
 

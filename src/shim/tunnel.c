@@ -125,7 +125,7 @@ void tunnel_say_open(const struct session *s, const struct stream *st, int fd)
 		return;
 	o = say(&l, LOG_INFO);
 	put_stream(o, s, st);
-	if (getsockname(fd, (struct sockaddr *)&own, &len) == 0 &&
+	if (SYS3(SYS_getsockname, fd, &own, &len) == 0 &&
 	    addr_from_sockaddr(&source, &own, len) == 0) {
 		addr_print_port(&source, text);
 		bytes_put_text(o, ", source ");
@@ -137,7 +137,7 @@ void tunnel_say_open(const struct session *s, const struct stream *st, int fd)
 	log_end(&l);
 }
 
-void tunnel_list(const struct session *s, const struct stream *st, uint64_t cookie)
+void tunnel_list(const struct session *s, const struct stream *st, uint64_t cookie, bool untold)
 {
 	struct stream_entry e = {
 		.cookie = cookie,
@@ -147,6 +147,9 @@ void tunnel_list(const struct session *s, const struct stream *st, uint64_t cook
 		.pid = sys_getpid(),
 		.sent = st->sent,
 		.received = st->received,
+		.domain = st->domain,
+		.no_delay = st->no_delay,
+		.untold = untold,
 	};
 
 	if (!e.cookie || streams_add(session_streams(s), &e) < 0)
@@ -173,8 +176,9 @@ int tunnel_resolve(const struct decision *d, const struct addr *to, int32_t name
 {
 	const struct session *s = here();
 	struct stream st;
-	int family = addr_is_v4(&s->settings.proxies[d->proxy].at) ? AF_INET : AF_INET6, err;
-	int fd = (int)SYS3(SYS_socket, family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+	int other = stream_family(&s->settings.proxies[d->proxy], AF_INET), err;
+	int family = other ? other : AF_INET;
+	int fd = (int)SYS3(SYS_socket, family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return EAI_SYSTEM;

@@ -6,8 +6,8 @@
 #include "shim.h"
 #include "stream.h"
 
-/* Lists an open stream in the session's table. */
-void tunnel_list(const struct session *s, const struct stream *st, uint64_t cookie);
+/* Lists an open stream in the session's table. `untold`: see streams.h. */
+void tunnel_list(const struct session *s, const struct stream *st, uint64_t cookie, bool untold);
 
 /* One log line, if the level is wanted. */
 void tunnel_say_failed(const struct session *s, const struct stream *st, int error);

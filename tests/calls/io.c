@@ -150,7 +150,11 @@ FRAGMENT(getsockopt)
 	CHECK(error == 0 && len == sizeof(error));
 	KEEPS(!getsockopt(fd, SOL_SOCKET, SO_TYPE, &error, &len));
 	CHECK(error == SOCK_STREAM);
+	KEEPS(!getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &error, &len));
+	CHECK(error == AF_INET);
 	FAILS(getsockopt(fd, SOL_SOCKET, SO_ERROR, BAD, &len), EFAULT);
+	FAILS(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, BAD), EFAULT);
+	FAILS(getsockopt(fd, SOL_SOCKET, 9999, &error, &len), ENOPROTOOPT);
 	FAILS(getsockopt(NO_FD, SOL_SOCKET, SO_ERROR, &error, &len), EBADF);
 	return 0;
 }

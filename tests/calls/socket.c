@@ -211,3 +211,20 @@ FRAGMENT(setsockopt)
 	FAILS(setsockopt(udp(), IPPROTO_IP, MCAST_JOIN_GROUP, &group, sizeof(group)), ENODEV);
 	return 0;
 }
+
+FRAGMENT(getsockname)
+{
+	struct sockaddr_in to = web(), own;
+	socklen_t len = sizeof(own);
+	int fd = tcp();
+
+	FAILS(getsockname(NO_FD, (struct sockaddr *)&own, &len), EBADF);
+	KEEPS(getsockname(fd, (struct sockaddr *)&own, &len) == 0);
+	CHECK(len == sizeof(own) && own.sin_family == AF_INET && !own.sin_port);
+	CHECK(!connect(fd, SA(to)));
+	KEEPS(getsockname(fd, (struct sockaddr *)&own, &len) == 0);
+	CHECK(len == sizeof(own) && own.sin_family == AF_INET && own.sin_port);
+	FAILS(getsockname(fd, BAD, &len), EFAULT);
+	FAILS(getsockname(fd, (struct sockaddr *)&own, BAD), EFAULT);
+	return 0;
+}

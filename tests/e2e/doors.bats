@@ -103,3 +103,67 @@ import sys; sys.exit(os.waitstatus_to_exitcode(os.wait()[1]) != 3)"
 	both check
 	assert_no_packets
 }
+
+# Cases of programs/sockets.c that hold for a replacement, too.
+REPLACED=(plain dup dup2 dup-before reuse close-range unspec twice again again-same-socket refused peer options
+	nonblocking-refused pass-fd fork vfork errno-kept bad-arguments threads)
+
+# replaced URL: all of it over that proxy
+replaced()
+{
+	local case
+
+	for case in "${REPLACED[@]}"; do
+		LIMIT=20 run in_prog "$T/build/sockshim" -q -p "$1" "$T/build/tests/e2e/sockets" "$case"
+		[ "$status:$output" = 0: ] || fail "$case over $1"
+	done
+	run in_prog --user "$T/build/sockshim" -p "$1" "$PYTHON" "$T/e2e/programs/replaced.py"
+	expect_output 'as ever'
+	run in_prog "$T/build/sockshim" -p "$1" curl -sS http://web.far.test/ http://web6.far.test/
+	expect_output "$(printf "$WEB_BODY\n$WEB_BODY")"
+	run in_prog "$T/build/sockshim" -p "$1" curl -sS -m 20 --parallel --parallel-immediate "http://web.far.test/?[1-8]"
+	[ "$(grep -c "$WEB_BODY" <<<"$output")" = 8 ] || fail 'not eight pages'
+	run in_prog "$T/build/sockshim" -p "$1" nc.openbsd -w 5 web.far.test 80 <<<$'GET / HTTP/1.0\r\n\r'
+	expect_match "$output" "$WEB_BODY"
+	run in_prog "$T/build/sockshim" -p "$1" node -e 'require("http").get("http://web.far.test/", r =>
+		r.on("data", d => console.log(d.toString().trim(), r.socket.remotePort, r.socket.localAddress)))'
+	expect_match "$output" "$WEB_BODY 80 (127.0.0.1|::1|2001:db8::2)"
+}
+
+# conforms PROXY: a connection in progress behaves as the kernel's own
+conforms()
+{
+	LIMIT=120 run in_prog --root env CONFORM_STAYS=1 "$PYTHON" "$T/e2e/programs/conform.py" "$T/build" 1 "${SEQUENCES:-200}" "$1"
+	expect_status 0
+}
+
+@test "a proxy on a Unix socket" {
+	local names
+
+	mapfile -t names < <(awk '!/^#/ && NF { print "--map"; print $2 "=" $1 }' "$E2E/far/hosts")
+	mkdir "$T/unix"
+	far_start unix-proxy "$T/build/sockshimctl" proxy --listen "unix:$T/unix/socks" "${names[@]}"
+	wait_for 10 test -S "$T/unix/socks"
+	chmod 777 "$T/unix" "$T/unix/socks"
+	replaced "socks5://unix:$T/unix/socks"
+	conforms "unix:$T/unix/conform"
+	assert_no_packets
+	far_stop unix-proxy
+	rm -f "$T/unix/socks"
+	run --separate-stderr in_prog "$T/build/sockshim" -p "socks5://unix:$T/unix/socks" \
+		"$T/build/tests/e2e/sockets" try
+	expect_output ECONNREFUSED
+	expect_match "$stderr" "through socks5://unix:$T/unix/socks: cannot reach the proxy"
+	assert_no_packets
+}
+
+@test "an IPv4 socket and a proxy on IPv6 only" {
+	local names
+
+	mapfile -t names < <(awk '!/^#/ && NF { print "--map"; print $2 "=" $1 }' "$E2E/far/hosts")
+	far_start v6-proxy "$T/build/sockshimctl" proxy --listen "[$FAR_IP6]:1085" "${names[@]}"
+	wait_for 10 far_listening 1085
+	replaced "socks5://[$FAR_IP6]:1085"
+	conforms '[::1]:1080'
+	assert_only_proxy_traffic "$FAR_IP6" 1085
+}

@@ -509,8 +509,8 @@ static void test_credentials(void **state)
 	(void)state;
 	bad("Proxy socks5://u@h\n",
 	    "file:1: Proxy: a user without a password, and no PasswordFile: socks5://u@h:1080");
-	bad("Proxy tor://unix:/x\n",
-	    "file:1: Proxy: Unix socket proxies are not supported in this version: tor://unix:/x");
+	good("Proxy tor://unix:/x\n");
+	assert_string_equal(s.proxies[s.proxy].path, "/x");
 	bad("UnixSockets /a,relative\n",
 	    "file:1: UnixSockets: a pattern begins with / (a path), @ (an abstract name) or *, "
 	    "after ! if it lets pass: /a,relative");

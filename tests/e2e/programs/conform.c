@@ -37,6 +37,7 @@ static size_t used;
 static int fds[4], count; // numbers of the one socket
 static int epolls[2];
 static bool oneshot_ok, disconnected;
+static bool stays; // CONFORM_STAYS: no call takes its connection away
 static double began;
 
 static double now(void)
@@ -239,7 +240,7 @@ static void call_shutdown(void)
 {
 	int fd = any(), how = chance(3);
 
-	if (disconnected) // before a connection: CAVEATS in libsockshim.8
+	if (stays || disconnected) // before a connection: CAVEATS in libsockshim.8
 		return;
 	say("shutdown %d %d", how, index_of(fd));
 	int got = shutdown(fd, how);
@@ -289,6 +290,8 @@ static void call_unspec(void)
 {
 	struct sockaddr none = {.sa_family = AF_UNSPEC};
 
+	if (stays)
+		return;
 	disconnected = true;
 	say("disconnect");
 	say_result(connect(any(), &none, sizeof(none)));
@@ -490,6 +493,7 @@ int main(int argc, char **argv)
 		serve((void *)(intptr_t)GREETS);
 	}
 	delay = atoi(argv[2]);
+	stays = getenv("CONFORM_STAYS");
 	signal(SIGPIPE, SIG_IGN); // SIGPIPE: writev has no MSG_NOSIGNAL
 	for (uint64_t seed = atoll(argv[3]), end = seed + atoll(argv[4]); seed < end; seed++) {
 		int tries = 0;
