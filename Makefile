@@ -158,6 +158,10 @@ check: deps ## every test, and one line at the end: N passed, N failed
 	$(SUB) -s B=$(B)/asan SAN=address,undefined unit
 	@B=$(B) FUZZ_SECONDS=$(CHECK_FUZZ) tests/check $(LINT) unit unit-asan unit-valgrind fuzz install package completion ctl calls e2e
 
+check-clean: ## the README's demo and check in a bare Debian, as root and as a user (half an hour)
+	@.ci/deps clean
+	@B=$(B) tests/clean
+
 check-fast: ## unit tests and lint
 	$(SUB) -s all unit
 	@B=$(B) tests/check lint unit
@@ -219,6 +223,6 @@ clean: ## remove what was built
 	test ! -e $(B)/flags || rm -rf $(B)
 
 -include $(shell find $(B)/obj $(B)/pic -name '*.d' 2>/dev/null)
-.PHONY: all help demo check check-fast bench fuzz lint format install uninstall dist deb clean deps unit \
+.PHONY: all help demo check check-clean check-fast bench fuzz lint format install uninstall dist deb clean deps unit \
 	test-programs FORCE
 .DELETE_ON_ERROR:
