@@ -37,16 +37,16 @@ extern const struct setting_info setting_table[SETTING_COUNT];
 
 struct conf {
 	struct settings *out;
+	char source[128];
+	unsigned int line;
+	int rule; /* index of the open Match block, or -1 */
 	struct {
 		char source[128];  /* "" while unset; "default" after conf_finish() */
 		unsigned int line; /* 0: not from a file */
 	} origin[SETTING_COUNT];
-	char source[128];
-	unsigned int line;
-	int rule; /* index of the open Match block, or -1 */
+	char error[CONF_ERROR]; /* "file:line: key: what is wrong", no newline */
 	size_t held;
 	char partial[CONF_LINE_MAX];
-	char error[CONF_ERROR]; /* "file:line: key: what is wrong", no newline */
 };
 
 /* `out` is cleared; `c` need not be. Both are large: neither belongs on a small stack. */

@@ -29,10 +29,10 @@ struct session {
 	uint64_t size; /* of the whole mapping, bytes */
 	int32_t owner; /* pid of the launcher; of the first process without one */
 	uint64_t launcher_dev, launcher_ino; /* its file: static, and may be started all the same */
-	char library[4096];		     /* path as LD_PRELOAD has it; "" without a launcher */
 	uint64_t gate;			     /* where the guard's gate belongs; 0: no guard */
 	bool audited;			     /* events are kept */
 	bool unprivileged; /* setuid programs get no privilege (PR_SET_NO_NEW_PRIVS) */
+	uint16_t library;  /* see session_library() */
 	struct settings settings;
 	/* names, streams, attempts, lookups, progresses and events follow, each on pages of its own */
 };
@@ -45,8 +45,15 @@ struct session {
 struct session *session_create(const struct settings *settings, bool audited,
 			       char name[static SESSION_NAME], int *error);
 
-/* Like it without a descriptor: for the library alone, shared with forks. */
+/*
+ * Like it without a descriptor: for the library alone, shared with forks. Without settings (NULL)
+ * those of the mapping are all zero, for the caller to fill in.
+ */
 struct session *session_anonymous(const struct settings *settings, int *error);
+
+/* The library's path as LD_PRELOAD has it; "" without a launcher. It lies in the settings' text. */
+void session_set_library(struct session *s, const char *path);
+const char *session_library(const struct session *s);
 
 /*
  * Maps the session that `name` (SESSION_ENV's value) stands for, settings read-only.

@@ -9,6 +9,7 @@
 #define SETTINGS_RULES 128
 #define SETTINGS_PATTERNS 1024
 #define SETTINGS_TEXT 32768
+#define SETTINGS_PATH 4096 /* bytes of text that are the session's: its library's path */
 
 enum resolve { RESOLVE_VIRTUAL, RESOLVE_REMOTE };
 enum dns_setting { DNS_SETTING_REFUSE, DNS_SETTING_ANSWER };
@@ -68,10 +69,11 @@ struct settings {
 #include "settings.def"
 #undef SETTING
 	uint16_t proxy_count, rule_count, pattern_count, text_used;
+	/* Each is used from its beginning: the first bytes of text share the page of the above. */
+	char text[SETTINGS_TEXT + SETTINGS_PATH]; /* text[0] is NUL: offset 0 is "" */
 	struct proxy proxies[SETTINGS_PROXIES];
 	struct rule rules[SETTINGS_RULES];
 	struct pattern patterns[SETTINGS_PATTERNS];
-	char text[SETTINGS_TEXT]; /* text[0] is NUL: offset 0 is "" */
 };
 
 #endif

@@ -56,6 +56,12 @@ static inline long sys_call(long nr, long a, long b, long c, long d, long e, lon
 #define SYS6(nr, a, b, c, d, e, f)                                                                 \
 	sys_call(nr, SYS_ARG(a), SYS_ARG(b), SYS_ARG(c), SYS_ARG(d), SYS_ARG(e), SYS_ARG(f))
 
+/*
+ * For arrays that hardly any process uses, or not to their end: the linker puts them behind all other
+ * variables, so that those share the page that every process writes to anyway; the first of order 1.
+ */
+#define LARGE(order) __attribute__((section(".bss.large" #order)))
+
 /* Adds O_CLOEXEC. */
 int sys_open(const char *path, int flags, int mode);
 long sys_read(int fd, void *buf, size_t len);

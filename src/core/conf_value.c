@@ -188,7 +188,7 @@ const char *conf_add_text(struct settings *s, const char *text, uint16_t *offset
 	*offset = 0;
 	if (len == 1)
 		return NULL;
-	if (len > sizeof(s->text) - s->text_used)
+	if (len > SETTINGS_TEXT - (size_t)s->text_used)
 		return "no room is left for the text";
 	memcpy(s->text + s->text_used, text, len);
 	*offset = s->text_used;

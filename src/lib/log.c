@@ -22,10 +22,10 @@
 /* Written by log_start() alone. */
 static struct {
 	enum log_level level; /* LOG_SILENT until the start */
-	bool has_stderr;
+	bool has_stderr, has_file;
 	uint64_t dev, ino;
-	char file[4096]; /* LogFile, or "" */
 } target;
+static LARGE(2) char log_file[4096]; /* LogFile, if there is one */
 
 static bool identify(int fd, uint64_t *dev, uint64_t *ino)
 {
@@ -41,12 +41,14 @@ static bool identify(int fd, uint64_t *dev, uint64_t *ino)
 
 void log_start(const struct settings *s)
 {
-	struct bytes_out o = bytes_out_init(target.file, sizeof(target.file));
+	struct bytes_out o = bytes_out_init(log_file, sizeof(log_file));
 
 	target.has_stderr = identify(2, &target.dev, &target.ino);
-	if (s)
+	target.has_file = s && s->text[s->log_file];
+	if (target.has_file) {
 		bytes_put_text(&o, s->text + s->log_file);
-	bytes_put_end(&o);
+		bytes_put_end(&o);
+	}
 	target.level = s ? (enum log_level)s->log : LOG_WARN;
 }
 
@@ -96,9 +98,9 @@ static bool write_file(const uint8_t *data, size_t len)
 {
 	int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, fd;
 
-	if (!target.file[0])
+	if (!target.has_file)
 		return false;
-	fd = sys_open(target.file, flags, 0600);
+	fd = sys_open(log_file, flags, 0600);
 	if (fd < 0)
 		return false;
 	write_quietly(fd, data, len);

@@ -49,11 +49,10 @@ static size_t whole_size(bool audited)
 /* Copies what is used, so that unused pages stay untouched. */
 static void copy_settings(struct settings *to, const struct settings *from)
 {
-	memcpy(to, from, offsetof(struct settings, proxies));
+	memcpy(to, from, offsetof(struct settings, text) + from->text_used);
 	memcpy(to->proxies, from->proxies, from->proxy_count * sizeof(to->proxies[0]));
 	memcpy(to->rules, from->rules, from->rule_count * sizeof(to->rules[0]));
 	memcpy(to->patterns, from->patterns, from->pattern_count * sizeof(to->patterns[0]));
-	memcpy(to->text, from->text, from->text_used);
 }
 
 static struct session *map(int fd, size_t size, int flags, int *error)
@@ -74,7 +73,24 @@ static void fill(struct session *s, const struct settings *settings, bool audite
 	s->size = whole_size(audited);
 	s->audited = audited;
 	s->owner = sys_getpid();
-	copy_settings(&s->settings, settings);
+	if (settings)
+		copy_settings(&s->settings, settings);
+}
+
+/* A path longer than PATH_MAX cannot be opened anyway: it is cut. */
+void session_set_library(struct session *s, const char *path)
+{
+	struct bytes_out o =
+		bytes_out_init(s->settings.text + s->settings.text_used, SETTINGS_PATH);
+
+	bytes_put_text(&o, path);
+	bytes_put_end(&o);
+	s->library = s->settings.text_used;
+}
+
+const char *session_library(const struct session *s)
+{
+	return s->settings.text + s->library % sizeof(s->settings.text);
 }
 
 static void print_id(const uint8_t id[static 8], char out[static 17])

@@ -139,7 +139,7 @@ static struct session *make_session(const char *library_path, char name[static S
 
 	if (!s)
 		die(EXIT_CANNOT, "no memory to share with the command: %s", strerror(-error));
-	strcpy(s->library, library_path);
+	session_set_library(s, library_path);
 	return s;
 }
 

@@ -43,7 +43,7 @@ struct body {
 };
 #define BODY_WORDS (sizeof(struct body) / sizeof(uint64_t))
 
-static struct slot {
+static LARGE(2) struct slot {
 	uint32_t seq;
 	uint64_t cookie;
 	uint64_t body[BODY_WORDS];

@@ -49,9 +49,9 @@ void gate_map(const struct session *s)
 	long offset = gate_offset(), at;
 	int fd;
 
-	if (!s->gate || !s->library[0] || offset < 0)
+	if (!s->gate || !s->library || offset < 0)
 		return;
-	fd = sys_open(s->library, O_RDONLY, 0);
+	fd = sys_open(session_library(s), O_RDONLY, 0);
 	if (fd < 0)
 		return;
 	at = SYS6(SYS_mmap, s->gate, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED_NOREPLACE,

@@ -29,7 +29,7 @@ static const char prefix[] = "SOCKSHIM_";
  * What must be in a child's environment, copied at start-up: the program may clear or overwrite its
  * own. Strings one after another, each NUL-terminated; the first is LD_PRELOAD's value.
  */
-static char needed[4096];
+static LARGE(1) char needed[4096];
 static size_t needed_len;
 
 static void remember(const char *text)
@@ -44,7 +44,7 @@ static void remember(const char *text)
 
 void exec_start(const struct session *s)
 {
-	const char *library = s && s->library[0] ? s->library : getenv("LD_PRELOAD");
+	const char *library = s && s->library ? session_library(s) : getenv("LD_PRELOAD");
 
 	if (!library || needed_len)
 		return;

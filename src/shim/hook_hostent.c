@@ -5,6 +5,7 @@
 
 #include "hostent.h"
 #include "lookup.h"
+#include "sys.h"
 
 /* h_errno for an EAI_ code. */
 static int host_error(int eai)
@@ -107,9 +108,21 @@ static int by_address(const void *address, socklen_t len, int family, struct hos
 	return 0;
 }
 
-/* The results of the forms without a buffer, for each thread. */
-static __thread struct hostent own_host;
-static __thread char own_buffer[HOSTENT_BUFFER];
+/*
+ * The results of the forms without a buffer. libc has one for all threads; here they take turns, so
+ * that threads which heed no rule disturb each other less. (8 KiB more for each thread cost too much.)
+ */
+static LARGE(2) struct own {
+	struct hostent host;
+	char buffer[HOSTENT_BUFFER];
+} own_results[4];
+
+static struct own *own_next(void)
+{
+	static atomic_uint turn;
+
+	return &own_results[atomic_fetch_add(&turn, 1) % 4];
+}
 
 static struct hostent *keep(struct hostent *result, int error)
 {
@@ -136,21 +149,23 @@ WRAP int gethostbyname_r(const char *restrict name, struct hostent *restrict hos
 
 WRAP struct hostent *gethostbyname2(const char *name, int family)
 {
+	struct own *own = own_next();
 	struct hostent *result;
 	int error;
 
 	if (family != AF_INET && family != AF_INET6)
 		return real.gethostbyname2(name, family);
-	by_name(name, family, &own_host, own_buffer, sizeof(own_buffer), &result, &error);
+	by_name(name, family, &own->host, own->buffer, sizeof(own->buffer), &result, &error);
 	return keep(result, error);
 }
 
 WRAP struct hostent *gethostbyname(const char *name)
 {
+	struct own *own = own_next();
 	struct hostent *result;
 	int error;
 
-	by_name(name, AF_INET, &own_host, own_buffer, sizeof(own_buffer), &result, &error);
+	by_name(name, AF_INET, &own->host, own->buffer, sizeof(own->buffer), &result, &error);
 	return keep(result, error);
 }
 
@@ -163,10 +178,11 @@ WRAP int gethostbyaddr_r(const void *restrict address, socklen_t len, int family
 
 WRAP struct hostent *gethostbyaddr(const void *address, socklen_t len, int family)
 {
+	struct own *own = own_next();
 	struct hostent *result;
 	int error;
 
-	by_address(address, len, family, &own_host, own_buffer, sizeof(own_buffer), &result,
+	by_address(address, len, family, &own->host, own->buffer, sizeof(own->buffer), &result,
 		   &error);
 	return keep(result, error);
 }

@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* real.c - the functions that ours stand in front of. */
+/*
+ * real.c - the functions that ours stand in front of.
+ *
+ * A hundred dlsym(RTLD_NEXT) take 45 us of every process's start, and malloc(3) the message of each
+ * symbol that this libc does not have. So the libraries behind this one are gone through once, by
+ * their GNU hash tables, with dlsym's rules for which version counts. What cannot be made sense of is
+ * left to dlsym: an indirect function, a library without such a table, another namespace (dlmopen).
+ */
 #include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <string.h>
 
 #include "shim.h"
 
@@ -11,14 +21,145 @@
 struct real_calls real_table;
 atomic_bool real_ready;
 
+/* In the order of real_table. One string: pointers would be relocated at each start. */
+static const char names[] =
+#define CALL(ret, name, params) #name "\0"
+#include "calls.def"
+#undef CALL
+	;
+
+/* Of a library, what a lookup needs. */
+struct symbols {
+	uintptr_t base;
+	const ElfW(Sym) * table;
+	const char *strings;
+	const ElfW(Half) * versions; /* NULL: none */
+	const uint32_t *hash;	     /* DT_GNU_HASH */
+};
+
+static uint32_t hash_of(const char *name)
+{
+	uint32_t h = 5381;
+
+	for (; *name; name++)
+		h = h * 33 + (unsigned char)*name;
+	return h;
+}
+
+/* Would dlsym(3) take it? A version that is hidden is for old programs only. */
+static bool fits(const struct symbols *s, uint32_t i, const char *name)
+{
+	const ElfW(Sym) *sym = &s->table[i];
+
+	if (sym->st_shndx == SHN_UNDEF || !sym->st_value ||
+	    ELF64_ST_BIND(sym->st_info) == STB_LOCAL)
+		return false;
+	if (s->versions && (s->versions[i] & 0x7fff) > VER_NDX_GLOBAL && s->versions[i] & 0x8000)
+		return false;
+	return strcmp(s->strings + sym->st_name, name) == 0;
+}
+
+static const ElfW(Sym) * find(const struct symbols *s, const char *name)
+{
+	const uint32_t *h = s->hash, count = h[0], first = h[1], words = h[2];
+	const uint64_t *bloom = (const uint64_t *)(const void *)(h + 4);
+	const uint32_t *buckets = (const uint32_t *)(const void *)(bloom + words);
+	const uint32_t *chain = buckets + count;
+	uint32_t hash = hash_of(name), i;
+	uint64_t word = bloom[hash / 64 % words];
+
+	if (!(word >> hash % 64 & word >> (hash >> h[3]) % 64 & 1))
+		return NULL;
+	i = buckets[hash % count];
+	if (i < first)
+		return NULL;
+	do {
+		if ((chain[i - first] | 1) == (hash | 1) && fits(s, i, name))
+			return &s->table[i];
+	} while (!(chain[i++ - first] & 1));
+	return NULL;
+}
+
+enum library { LIBRARY_READ, LIBRARY_NONE, LIBRARY_STRANGE };
+
+/* The vDSO is in the list, but nobody's search finds it: its addresses are not relocated. */
+static enum library read_library(const struct link_map *m, struct symbols *s)
+{
+	*s = (struct symbols){.base = m->l_addr};
+	for (const ElfW(Dyn) *d = m->l_ld; d->d_tag != DT_NULL; d++) {
+		if (d->d_tag == DT_SYMTAB)
+			s->table = (const void *)d->d_un.d_ptr;
+		else if (d->d_tag == DT_STRTAB)
+			s->strings = (const void *)d->d_un.d_ptr;
+		else if (d->d_tag == DT_VERSYM)
+			s->versions = (const void *)d->d_un.d_ptr;
+		else if (d->d_tag == DT_GNU_HASH)
+			s->hash = (const void *)d->d_un.d_ptr;
+	}
+	if ((uintptr_t)s->strings < m->l_addr)
+		return LIBRARY_NONE;
+	return s->hash && s->table && s->strings && s->hash[0] && s->hash[2] ? LIBRARY_READ
+									     : LIBRARY_STRANGE;
+}
+
+/* False if one of them is for dlsym(3) to call. */
+static bool take(const struct symbols *s)
+{
+	void **to = (void **)(void *)&real_table;
+
+	for (const char *name = names; *name; name += strlen(name) + 1, to++) {
+		const ElfW(Sym) *sym = *to ? NULL : find(s, name);
+
+		if (!sym)
+			continue;
+		if (ELF64_ST_TYPE(sym->st_info) == STT_GNU_IFUNC || sym->st_shndx == SHN_ABS)
+			return false;
+		*to = (void *)(s->base + sym->st_value);
+	}
+	return true;
+}
+
+static const struct link_map *own_map(void)
+{
+	extern ElfW(Dyn) _DYNAMIC[] __attribute__((visibility("hidden")));
+	const struct link_map *m = _r_debug.r_map;
+
+	while (m && m->l_ld != _DYNAMIC)
+		m = m->l_next;
+	return m;
+}
+
+/* False if it has to be left to dlsym(3). */
+static bool walk(void)
+{
+	const struct link_map *m = own_map();
+	struct symbols s;
+
+	if (!m)
+		return false;
+	for (m = m->l_next; m; m = m->l_next) {
+		enum library is = read_library(m, &s);
+
+		if (is == LIBRARY_STRANGE || (is == LIBRARY_READ && !take(&s)))
+			return false;
+	}
+	return true;
+}
+
+static void ask(void)
+{
+#define CALL(ret, name, params) real_table.name = (ret(*) params)dlsym(RTLD_NEXT, #name);
+#include "calls.def"
+#undef CALL
+}
+
 /*
  * No lock and no once: dlsym(3) may call malloc, which may be jemalloc, which calls syscall(3), which
  * is ours. Everyone who comes here writes the same values.
  */
 void real_resolve(void)
 {
-#define CALL(ret, name, params) real_table.name = (ret(*) params)dlsym(RTLD_NEXT, #name);
-#include "calls.def"
-#undef CALL
+	if (!walk())
+		ask();
 	atomic_store_explicit(&real_ready, true, memory_order_release);
 }

@@ -62,12 +62,6 @@ static void say_broken(const char *what, const char *why)
 	log_end(&l);
 }
 
-/* What the parser works on is too large for another program's stack. */
-struct workshop {
-	struct conf conf;
-	struct settings settings;
-};
-
 /* Host names of proxies are looked up by the launcher; here that would be a question to the network. */
 static const char *unresolved(const struct settings *s)
 {
@@ -77,40 +71,44 @@ static const char *unresolved(const struct settings *s)
 	return NULL;
 }
 
-static struct session *join_alone(const struct workshop *w)
+/* The parser's own memory is too large for another program's stack. */
+static bool configure(struct settings *out)
 {
-	const char *host = unresolved(&w->settings);
-	struct session *s;
-	int error;
+	long at = SYS6(SYS_mmap, 0, sizeof(struct conf), PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct conf *c = (struct conf *)at;
+	const char *host = NULL;
+	bool ok;
 
-	if (host) {
-		say_broken("without the launcher a proxy needs a numeric address, not ", host);
-		return NULL;
-	}
-	s = session_anonymous(&w->settings, &error);
-	if (s)
-		session_seal(s);
+	if (at < 0 && at > -4096)
+		return false;
+	conf_init_zeroed(c, out);
+	ok = config_rest(c, environ, NULL) >= 0;
+	if (!ok)
+		say_broken("", c->error);
 	else
-		say_broken("no memory to share: ", strerror(-error));
-	return s;
+		host = unresolved(out);
+	if (host)
+		say_broken("without the launcher a proxy needs a numeric address, not ", host);
+	SYS2(SYS_munmap, c, sizeof(*c));
+	return ok && !host;
 }
 
 static struct session *start_alone(void)
 {
-	struct session *s = NULL;
-	long at = SYS6(SYS_mmap, 0, sizeof(struct workshop), PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct workshop *w = (struct workshop *)at;
+	int error;
+	struct session *s = session_anonymous(NULL, &error);
 
-	if (at < 0 && at > -4096)
+	if (!s) {
+		say_broken("no memory to share: ", strerror(-error));
 		return broken;
-	conf_init_zeroed(&w->conf, &w->settings);
-	if (config_rest(&w->conf, environ, NULL) < 0)
-		say_broken("", w->conf.error);
-	else
-		s = join_alone(w);
-	SYS2(SYS_munmap, w, sizeof(*w));
-	return s ? s : broken;
+	}
+	if (configure(&s->settings)) {
+		session_seal(s);
+		return s;
+	}
+	session_close(s);
+	return broken;
 }
 
 static struct session *start_session(const char *name)
@@ -160,9 +158,14 @@ static void say_inherited(const char *words)
 
 __attribute__((constructor)) static void begin(void)
 {
+	static atomic_bool begun;
+
+	atomic_store(&begun,
+		     true); /* a page that is read before it is written to is mapped twice */
 	real_get();
 	exec_start(here());
-	if (!getenv(SESSION_ENV)) /* else the launcher has done it */
+	if (getenv(SESSION_ENV))
+		fds_adopt_all();
+	else /* where there is a launcher it has done that; a session that begins here has no streams */
 		inherit_scan(here(), say_inherited);
-	fds_adopt_all();
 }
