@@ -76,7 +76,7 @@ struct decision {
 	uint8_t proxy;	 /* index into settings.proxies */
 	uint8_t isolate; /* enum isolate */
 	bool hold;	 /* half-close is held back */
-	bool pipeline;
+	bool pipeline, optimistic;
 };
 
 /*

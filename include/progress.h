@@ -27,10 +27,12 @@ struct progress {
 	uint64_t until;	 /* the stream's deadline, or 0 */
 	uint32_t owner;	 /* thread id, or 0 */
 	int32_t tid;	 /* who added it */
-	uint32_t need;	 /* POLLIN or POLLOUT, what the handshake waits for; 0: not yet known */
+	uint32_t need;	 /* what the handshake waits for, as pend_step() says; 0: not yet known */
 	uint8_t state;	 /* enum progress_state */
 	bool waited;	 /* a connect(2) waits for it, and takes its error */
 	int16_t error;	 /* errno, when failed */
+	bool delays;	 /* the program wants no TCP_NODELAY, which the socket has */
+	uint32_t least;	 /* the program's SO_RCVLOWAT, if the socket has another; or 0 */
 	struct stream stream;
 };
 

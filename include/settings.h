@@ -56,7 +56,7 @@ struct rule {
 	uint16_t first, count; /* its patterns; none: `Match all` */
 	uint8_t route;	       /* enum route */
 	uint8_t proxy;	       /* index, with ROUTE_PROXY */
-	int8_t isolate, half_close, pipeline;
+	int8_t isolate, half_close, pipeline, optimistic;
 };
 
 struct settings {

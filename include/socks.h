@@ -112,6 +112,12 @@ size_t socks_want(const struct socks *s);
 void socks_input(struct socks *s, const struct socks_request *rq, const uint8_t *data, size_t n,
 		 struct socks_answer *answer);
 
+/*
+ * Is the whole request on its way, so that the program's data may follow it? The reply may still be
+ * to come, and those of greeting and authentication with `pipeline`.
+ */
+bool socks_requested(const struct socks *s, const struct socks_request *rq);
+
 /* The proxy closed the connection: a refusal (ssh -D does so), ECONNREFUSED. Too late when over. */
 void socks_eof(struct socks *s);
 

@@ -30,6 +30,9 @@ struct stream {
 	bool pipeline;
 	uint8_t domain;	   /* AF_* of the program's socket, if a replacement stands in its place */
 	bool no_delay;	   /* TCP_NODELAY, if so */
+	bool optimistic;   /* data may follow the request: stream_owes() */
+	bool requested;	   /* the request is on its way */
+	bool deaf;	   /* the program reads no more: the end of the stream is no failure */
 	uint64_t deadline; /* CLOCK_MONOTONIC in ns; 0: none */
 	uint64_t started;
 	uint64_t serial;	 /* drawn per stream, for Isolate connection */
@@ -62,6 +65,9 @@ int stream_refusal(int error);
  * `answer` is for RESOLVE and RESOLVE_PTR, else NULL. Checks the deadline by itself.
  */
 int stream_step(struct stream *st, const struct session *s, int fd, struct socks_answer *answer);
+
+/* With Optimistic: may the program write already, though the proxy owes its reply? */
+bool stream_owes(const struct stream *st);
 
 /* Ends it with `error`, as if stream_step() had found it: returns -error. */
 int stream_abort(struct stream *st, int fd, int error);

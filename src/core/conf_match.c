@@ -38,6 +38,8 @@ int8_t *conf_rule_slot(struct rule *r, enum setting_id id)
 		return &r->half_close;
 	case SETTING_ID_pipeline:
 		return &r->pipeline;
+	case SETTING_ID_optimistic:
+		return &r->optimistic;
 	default:
 		return NULL;
 	}
@@ -195,7 +197,7 @@ const char *conf_read_match(struct settings *s, char *words, const char **about)
 		return "too many Match blocks (128 at most)";
 	memset(r, 0, sizeof(*r));
 	r->first = s->pattern_count;
-	r->isolate = r->half_close = r->pipeline = -1;
+	r->isolate = r->half_close = r->pipeline = r->optimistic = -1;
 	wrong = read_conditions(s, words, about);
 	r->count = (uint16_t)(s->pattern_count - r->first);
 	if (!wrong) {

@@ -134,8 +134,9 @@ static void set_if(uint8_t *value, int8_t of_rule, bool *done)
 
 enum route rules_apply(const struct settings *s, const struct call *c, struct decision *d)
 {
-	bool isolate = false, half_close = false, pipeline = false;
+	bool isolate = false, half_close = false, pipeline = false, optimistic = false;
 	uint8_t route = ROUTE_NONE, hold = s->half_close, pipe = s->pipeline;
+	uint8_t early = s->optimistic;
 	struct question q;
 	struct addr to;
 	unsigned int i;
@@ -149,6 +150,7 @@ enum route rules_apply(const struct settings *s, const struct call *c, struct de
 		set_if(&d->isolate, s->rules[i].isolate, &isolate);
 		set_if(&hold, s->rules[i].half_close, &half_close);
 		set_if(&pipe, s->rules[i].pipeline, &pipeline);
+		set_if(&early, s->rules[i].optimistic, &optimistic);
 		if (route == ROUTE_NONE && s->rules[i].route != ROUTE_NONE) {
 			route = s->rules[i].route;
 			if (route == ROUTE_PROXY)
@@ -156,6 +158,7 @@ enum route rules_apply(const struct settings *s, const struct call *c, struct de
 		}
 	}
 	d->pipeline = pipe;
+	d->optimistic = early;
 	d->hold = hold == HALF_CLOSE_HOLD || (hold == HALF_CLOSE_AUTO && s->proxies[d->proxy].tor);
 	return (enum route)route;
 }

@@ -9,7 +9,7 @@
 struct addr rules_destination(const struct addr *to);
 
 /*
- * Fills in proxy, isolate, hold and pipeline of *d: for each the first rule that matches and sets it
+ * Fills in proxy, isolate, hold, pipeline and optimistic of *d: for each the first rule that matches and sets it
  * stands, else the global setting. Returns the route of the first rule that matches and has one.
  */
 enum route rules_apply(const struct settings *s, const struct call *c, struct decision *d);

@@ -353,6 +353,21 @@ void socks_sent(struct socks *s, const struct socks_request *rq, size_t n)
 		expect(s, (enum phase)(s->phase + 1), rq); /* each message's reply follows it */
 }
 
+bool socks_requested(const struct socks *s, const struct socks_request *rq)
+{
+	switch (s->phase) {
+	case PHASE_METHOD:
+		return rq->pipeline && !rq->credentials;
+	case PHASE_AUTH_REPLY:
+		return rq->pipeline;
+	case PHASE_REPLY:
+	case PHASE_DONE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 size_t socks_want(const struct socks *s)
 {
 	size_t want;

@@ -131,6 +131,8 @@ static bool claim(struct progresses *t, uint32_t i, uint64_t cookie, uint32_t se
 	p->state = PROGRESS_UNDER_WAY;
 	p->waited = false;
 	p->error = 0;
+	p->delays = false;
+	p->least = 0;
 	memset(&p->stream, 0, sizeof(p->stream));
 	SHARED_STORE_RELAXED(&t->suspects[i], 0);
 	__atomic_add_fetch(&t->used, 1, __ATOMIC_RELAXED);

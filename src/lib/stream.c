@@ -145,6 +145,7 @@ void stream_init(struct stream *st, const struct session *s, const struct decisi
 	st->proxy = d->proxy;
 	st->isolate = d->isolate;
 	st->pipeline = d->pipeline;
+	st->optimistic = d->optimistic && command == SOCKS_CONNECT;
 	st->state = STREAM_CONNECTING;
 	st->started = sys_now();
 	st->deadline = after(st->started, s->settings.connect_timeout);
@@ -318,7 +319,9 @@ static int receive_some(struct stream *st, const struct socks_request *rq, int f
 		return POLLIN;
 	if (n < 0)
 		return n == -EINTR ? 0 : (int)n;
-	if (n == 0)
+	if (n == 0 && st->deaf)
+		st->state = STREAM_OPEN;
+	else if (n == 0)
 		socks_eof(&st->socks);
 	else
 		socks_input(&st->socks, rq, reply, (size_t)n, answer);
@@ -334,7 +337,7 @@ static int handshake(struct stream *st, const struct session *s, int fd,
 	struct stream_text t;
 	int wait = build_request(&rq, s, st, &t);
 
-	while (wait == 0) {
+	while (wait == 0 && st->state == STREAM_HANDSHAKE) {
 		switch (socks_next(&st->socks)) {
 		case SOCKS_SEND:
 			wait = send_some(st, &rq, fd);
@@ -350,6 +353,7 @@ static int handshake(struct stream *st, const struct session *s, int fd,
 			break;
 		}
 	}
+	st->requested = socks_requested(&st->socks, &rq);
 	return wait;
 }
 
@@ -375,6 +379,11 @@ static int fail(struct stream *st, int fd, int error)
 	/* Throwing away unread bytes leaves ECONNRESET behind, for a later call to stumble on. */
 	sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &stale, sizeof(stale));
 	return error;
+}
+
+bool stream_owes(const struct stream *st)
+{
+	return st->optimistic && st->requested && st->state == STREAM_HANDSHAKE;
 }
 
 int stream_abort(struct stream *st, int fd, int error)

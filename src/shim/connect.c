@@ -107,20 +107,45 @@ static int wait_for(const struct connecting *a, struct progress *p)
 	uint64_t limit = pend_limit(a->fd, SO_SNDTIMEO);
 	int need, err = 0;
 
-	while (!err && (need = pend_step_known(p, a->cookie, a->fd, a->self)) > 0)
+	while (!err && (need = pend_step_known(p, a->cookie, a->fd, a->self)) > 0 &&
+	       !pend_owes(need))
 		err = pend_rest(a->fd, need, limit);
+	if (err || pend_owes(need))
+		set_waited(a, p, false);
 	if (!err)
 		return outcome(a);
-	set_waited(a, p, false);
 	return err == -EAGAIN ? -EINPROGRESS : err;
+}
+
+/* A stream that is open: the kernel says 0 once to who connected without blocking, then EISCONN. */
+static bool is_open(const struct connecting *a, struct stream_entry *e)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+
+	return streams_find(session_streams(a->s), a->cookie, e) == 0 &&
+	       SYS3(SYS_getpeername, a->fd, &peer, &len) == 0;
+}
+
+/* The same where the kernel does not: on a Unix socket. */
+static int ask_entry(const struct connecting *a, struct stream_entry *e)
+{
+	if (a->family != AF_UNIX)
+		return ask_kernel(a);
+	if (!e->untold)
+		return -EISCONN;
+	e->untold = false;
+	streams_add(session_streams(a->s), e);
+	return 0;
 }
 
 /* A call while the first is under way, or after it failed. */
 static int again(const struct connecting *a, struct progress *p)
 {
-	int err;
+	int need = pend_step_known(p, a->cookie, a->fd, a->self), err;
+	struct stream_entry e;
 
-	if (pend_step_known(p, a->cookie, a->fd, a->self) > 0) {
+	if (need > 0 && !pend_owes(need)) {
 		if (!pend_blocks(a->fd))
 			return -EALREADY;
 		set_waited(a, p, true);
@@ -128,6 +153,8 @@ static int again(const struct connecting *a, struct progress *p)
 	} else {
 		err = outcome(a);
 	}
+	if (pend_owes(need) && !err)
+		return is_open(a, &e) ? ask_entry(a, &e) : 0;
 	if (err == -EINTR || err == -EINPROGRESS)
 		return err;
 	if (err) {
@@ -144,6 +171,7 @@ static void begin(const struct connecting *a, struct progress *p)
 	fds_find_copies(a->fd, a->family ? sys_cookie(a->fd) : a->cookie);
 	if (!a->family)
 		pend_hide(p, a->fd, EPOLLET); /* before anything can become ready */
+	held_begin(p, a->socket);
 	init(a, &p->stream);
 	p->waited = true;
 	audit_begin(a->s, &p->stream, a->cookie);
@@ -221,28 +249,6 @@ static int connect_replaced(struct connecting *a, bool listed)
 	a->cookie = sys_cookie(a->socket);
 	p = listed ? progress_add(t, a->cookie, a->self) : NULL;
 	return p ? connect_listed(a, p) : connect_unlisted(a);
-}
-
-/* A stream that is open: the kernel says 0 once to who connected without blocking, then EISCONN. */
-static bool is_open(const struct connecting *a, struct stream_entry *e)
-{
-	struct sockaddr_storage peer;
-	socklen_t len = sizeof(peer);
-
-	return streams_find(session_streams(a->s), a->cookie, e) == 0 &&
-	       SYS3(SYS_getpeername, a->fd, &peer, &len) == 0;
-}
-
-/* The same where the kernel does not: on a Unix socket. */
-static int ask_entry(const struct connecting *a, struct stream_entry *e)
-{
-	if (a->family != AF_UNIX)
-		return ask_kernel(a);
-	if (!e->untold)
-		return -EISCONN;
-	e->untold = false;
-	streams_add(session_streams(a->s), e);
-	return 0;
 }
 
 int tunnel_connect(int fd, const struct call *c, const struct decision *d, int32_t name)

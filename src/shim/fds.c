@@ -197,6 +197,8 @@ void fds_adopt_all(void)
 {
 	const struct session *s = here();
 
-	if (s && progresses_used(session_progresses(s)))
-		sys_each_fd(adopt, NULL);
+	if (!s || !progresses_used(session_progresses(s)))
+		return;
+	sys_each_fd(adopt, NULL);
+	held_settle(STDIN_FILENO); /* a FILE by now: see fdopen() */
 }

@@ -44,6 +44,8 @@ static bool take(int epoll, int fd, struct epoll_event *e, bool *moved)
 
 	if (need) {
 		*moved = true;
+		if (pend_owes(need))
+			return r && regs_writable(r, fd, e);
 		if (r && e->events & ~((uint32_t)need | EPOLLERR | EPOLLHUP | EPOLLRDHUP))
 			regs_hide(fd, r->cookie, (uint32_t)need);
 		return false;

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "audited.h"
+#include "pend.h"
 #include "program.h"
 #include "sys.h"
 
@@ -241,6 +242,15 @@ static int check_guarded(const struct session *s, int dirfd, const char *path)
 	return 0;
 }
 
+/* A program that reads past the library must find no reply that is owed. */
+static void settle_for(int dirfd, const char *path)
+{
+	int kind = program_judge(dirfd, path);
+
+	if (kind >= 0 && kind != PROGRAM_WRAPPABLE && kind != PROGRAM_SCRIPT)
+		held_settle_all();
+}
+
 /* 0, or -EACCES (and one line) for a program that the library cannot follow into. */
 static int check(int dirfd, const char *path)
 {
@@ -248,6 +258,8 @@ static int check(int dirfd, const char *path)
 	bool allowed = s && s->settings.unwrappable == UNWRAPPABLE_ALLOW;
 	int kind;
 
+	if (pend_any())
+		settle_for(dirfd, path);
 	if (allowed && (s->gate || !s->audited))
 		return 0;
 	if (s && s->gate)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* hook_fd.c - copies of descriptors: a stream that is under way may have several numbers. */
+/* hook_fd.c - copies of descriptors: a stream that is under way may have several numbers; ioctl(2). */
 #include <fcntl.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "pend.h"
@@ -10,6 +11,8 @@ static int copied(int old, int copy)
 {
 	if (copy >= 0)
 		fds_copied(old, copy);
+	if (pend_any() && copy == STDIN_FILENO)
+		held_settle(copy); /* stdin exists already: see fdopen() */
 	return copy;
 }
 
@@ -57,4 +60,28 @@ WRAP int fcntl64(int fd, int command, ...)
 	va_end(ap);
 	got = real.fcntl64(fd, command, arg);
 	return copies(command) ? copied(fd, got) : got;
+}
+
+/* What libc reads for a FILE does not come by here: a reply that is owed must be out of the way. */
+WRAP FILE *fdopen(int fd, const char *mode)
+{
+	if (pend_any())
+		held_settle(fd);
+	return real.fdopen(fd, mode);
+}
+
+/* Bytes to be read, FIONREAD: of the proxy's none. */
+WRAP int ioctl(int fd, unsigned long request, ...)
+{
+	va_list ap;
+	void *arg;
+
+	va_start(ap, request);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	if (pend_any() && request == FIONREAD && readable(arg, sizeof(int)) && pend_step(fd)) {
+		*(int *)arg = 0;
+		return 0;
+	}
+	return real.ioctl(fd, request, arg);
 }

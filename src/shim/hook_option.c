@@ -113,12 +113,15 @@ WRAP int setsockopt(int fd, int level, int option, const void *value, socklen_t 
 {
 	int err = 0;
 
-	if (level == SOL_SOCKET && (option == SO_SNDTIMEO || option == SO_RCVTIMEO))
+	if (level == SOL_SOCKET &&
+	    (option == SO_SNDTIMEO || option == SO_RCVTIMEO || option == SO_RCVLOWAT))
 		pend_limits = true;
 	if ((level == IPPROTO_IP || level == IPPROTO_IPV6 || level == SOL_SOCKET ||
 	     level == IPPROTO_SCTP) &&
 	    !is_harmless(level, option, value, len))
 		err = option_check(level, option);
+	if (!err && pend_any() && held_set(fd, level, option, value, len))
+		return 0;
 	return err < 0 ? (int)libc_result(err) : set_option(fd, level, option, value, len);
 }
 
@@ -158,6 +161,8 @@ WRAP int getsockopt(int fd, int level, int option, void *restrict value, socklen
 	if (pend_any() && level == SOL_SOCKET && option == SO_ERROR)
 		error = take_error(fd);
 	errno = was;
+	if (pend_any() && held_get(fd, level, option, value, len))
+		return 0;
 	got = get_option(fd, level, option, value, len);
 	if (!got && error)
 		put_int(error, value, len);

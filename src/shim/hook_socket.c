@@ -194,14 +194,16 @@ static bool holds_half_close(int fd)
 
 WRAP int shutdown(int fd, int how)
 {
-	int before = errno;
+	int before = errno, need = pend_any() ? pend_step(fd) : 0;
 
-	if (pend_any() && pend_step(fd)) {
+	if (need && !pend_owes(need)) {
 		/* What the kernel does with a connection in progress: it is over, ECONNRESET. */
 		pend_forget(fd); /* a replacement is gone, too */
 		sys_disconnect(fd);
 		return 0;
 	}
+	if (need && how != SHUT_WR)
+		held_deafen(fd);
 	if (how == SHUT_WR && holds_half_close(fd)) {
 		errno = before;
 		return 0;
@@ -222,9 +224,9 @@ WRAP int getpeername(int fd, struct sockaddr *restrict peer, socklen_t *restrict
 	struct sockaddr_storage to;
 	struct stream_entry e = {0};
 	socklen_t room = readable(len, sizeof(*len)) ? *len : 0;
-	int got, size;
+	int got, size, need = pend_any() ? pend_step(fd) : 0;
 
-	if (pend_any() && pend_step(fd))
+	if (need && !pend_owes(need))
 		return (int)libc_result(-ENOTCONN);
 	got = real.getpeername(fd, peer, len);
 	if (got < 0 || room < sizeof(sa_family_t) || *len < sizeof(sa_family_t) ||

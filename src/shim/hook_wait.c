@@ -50,6 +50,8 @@ static int64_t ns_of(const struct timespec *t)
 
 /* ---- poll ---- */
 
+#define WRITABLE (POLLOUT | POLLWRNORM | POLLWRBAND)
+
 /* Steps the streams under way; asks for their needs, and for all else what the program asks. */
 static nfds_t poll_prepare(struct pollfd *mine, const struct pollfd *fds, nfds_t n)
 {
@@ -61,7 +63,9 @@ static nfds_t poll_prepare(struct pollfd *mine, const struct pollfd *fds, nfds_t
 		mine[i] = fds[i];
 		mine[i].revents = 0;
 		if (need) {
-			mine[i].events = (short)need;
+			mine[i].events = (short)(need & (POLLIN | POLLOUT));
+			if (pend_owes(need))
+				mine[i].events |= fds[i].events & WRITABLE;
 			mine[i].revents = 1; /* for now: it is hidden */
 			hidden++;
 		}
@@ -78,7 +82,10 @@ static void poll_note(uint64_t *hidden, const struct pollfd *mine, nfds_t n)
 			hidden[i / 64] |= 1ULL << (i % 64);
 }
 
-/* Counts what the program may see; *woken: a handshake can go on. */
+/*
+ * Counts what the program may see; *woken: a handshake can go on. One that waits for POLLIN was asked
+ * of writing only if the program may do that.
+ */
 static int poll_count(struct pollfd *mine, const uint64_t *hidden, nfds_t n, bool *woken)
 {
 	int ready = 0;
@@ -88,11 +95,12 @@ static int poll_count(struct pollfd *mine, const uint64_t *hidden, nfds_t n, boo
 		if (!mine[i].revents)
 			continue;
 		if (hidden[i / 64] >> (i % 64) & 1) {
-			*woken = true;
-			mine[i].revents = 0;
-		} else {
-			ready++;
+			short seen = mine[i].events & POLLIN ? mine[i].revents & WRITABLE : 0;
+
+			*woken |= mine[i].revents != seen;
+			mine[i].revents = seen;
 		}
+		ready += mine[i].revents != 0;
 	}
 	return ready;
 }
@@ -160,10 +168,14 @@ static bool poll_sane(const struct pollfd *fds, nfds_t n)
 /* Did a wait that began before the connect end with what the program must not see? */
 static bool poll_saw(const struct pollfd *fds, nfds_t n)
 {
-	for (nfds_t i = 0; i < n; i++)
-		if (fds[i].revents && fds[i].fd >= 0 && fds_maybe(fds[i].fd) &&
-		    pend_step(fds[i].fd))
+	for (nfds_t i = 0; i < n; i++) {
+		int need = fds[i].revents && fds[i].fd >= 0 && fds_maybe(fds[i].fd)
+				   ? pend_step(fds[i].fd)
+				   : 0;
+
+		if (need && !(pend_owes(need) && !(fds[i].revents & ~WRITABLE)))
 			return true;
+	}
 	return false;
 }
 
@@ -257,8 +269,13 @@ static size_t set_bytes(int n)
 	return (size_t)(n + WORD - 1) / WORD * sizeof(unsigned long);
 }
 
-/* Four sets of ours: three for the kernel, and which are hidden. */
-static int select_prepare(struct sets *mine, unsigned long *hidden, const struct sets *in, int n)
+/* What the program must not see: of reading and exceptions, and of writing. */
+struct hidden {
+	unsigned long *reading, *writing;
+};
+
+static int select_prepare(struct sets *mine, const struct hidden *hidden, const struct sets *in,
+			  int n)
 {
 	int count = 0;
 
@@ -268,31 +285,37 @@ static int select_prepare(struct sets *mine, unsigned long *hidden, const struct
 		else
 			memset(mine->of[i], 0, set_bytes(n));
 	}
-	memset(hidden, 0, set_bytes(n));
+	memset(hidden->reading, 0, set_bytes(n));
+	memset(hidden->writing, 0, set_bytes(n));
 	for (int fd = 0; fd < n; fd++) {
 		int need = any_of(in, fd) && fds_maybe(fd) ? pend_step(fd) : 0;
 
 		if (!need)
 			continue;
 		count++;
-		put_bit(hidden, fd, true);
-		put_bit(mine->of[0], fd, need == POLLIN);
-		put_bit(mine->of[1], fd, need == POLLOUT);
+		put_bit(hidden->reading, fd, true);
+		put_bit(mine->of[0], fd, need & POLLIN);
 		put_bit(mine->of[2], fd, false);
+		if (pend_owes(need))
+			continue;
+		put_bit(hidden->writing, fd, true);
+		put_bit(mine->of[1], fd, need & POLLOUT);
 	}
 	return count;
 }
 
 /* Takes out what is hidden; bits that remain. */
-static int select_count(const struct sets *mine, const unsigned long *hidden, int n, bool *woken)
+static int select_count(const struct sets *mine, const struct hidden *hidden, int n, bool *woken)
 {
 	int ready = 0;
 
 	*woken = false;
 	for (int i = 0; i < 3; i++)
 		for (size_t w = 0; w < set_bytes(n) / sizeof(unsigned long); w++) {
-			*woken |= (mine->of[i][w] & hidden[w]) != 0;
-			mine->of[i][w] &= ~hidden[w];
+			unsigned long h = i == 1 ? hidden->writing[w] : hidden->reading[w];
+
+			*woken |= (mine->of[i][w] & h) != 0;
+			mine->of[i][w] &= ~h;
 			ready += __builtin_popcountl(mine->of[i][w]);
 		}
 	return ready;
@@ -303,8 +326,8 @@ static fd_set *as_set(const struct sets *s, int i)
 	return (fd_set *)(void *)s->of[i];
 }
 
-static int select_rounds(struct sets *mine, unsigned long *hidden, const struct sets *in, int n,
-			 uint64_t end, const sigset_t *mask)
+static int select_rounds(struct sets *mine, const struct hidden *hidden, const struct sets *in,
+			 int n, uint64_t end, const sigset_t *mask)
 {
 	struct timespec t;
 	bool woken = false, over;
@@ -334,18 +357,20 @@ static int select_rounds(struct sets *mine, unsigned long *hidden, const struct 
 static int select_slowly(int n, const struct sets *in, uint64_t end, const sigset_t *mask)
 {
 	struct scratch m;
+	struct hidden hidden;
 	struct sets mine;
 	int was = errno, got;
 
 	pend_sweep();
-	if (!scratch_get(&m, 4 * set_bytes(n))) {
+	if (!scratch_get(&m, 5 * set_bytes(n))) {
 		errno = ENOMEM;
 		return -1;
 	}
 	for (int i = 0; i < 3; i++)
 		mine.of[i] = (unsigned long *)((char *)m.at + (size_t)i * set_bytes(n));
-	got = select_rounds(&mine, (unsigned long *)((char *)m.at + 3 * set_bytes(n)), in, n, end,
-			    mask);
+	hidden.reading = (unsigned long *)((char *)m.at + 3 * set_bytes(n));
+	hidden.writing = (unsigned long *)((char *)m.at + 4 * set_bytes(n));
+	got = select_rounds(&mine, &hidden, in, n, end, mask);
 	if (got >= 0)
 		errno = was;
 	scratch_free(&m);

@@ -133,6 +133,9 @@ static void failed(struct progress *p, int fd, int error)
 {
 	bool native;
 
+	held_end(p, fd);
+	if (p->need & PEND_OWED)
+		streams_drop(session_streams(here()), p->cookie);
 	tunnel_say_failed(here(), &p->stream, error);
 	audit_end(here(), &p->stream, p->cookie, error);
 	if (p->stream.domain)
@@ -147,13 +150,32 @@ static void failed(struct progress *p, int fd, int error)
 		progress_unlock(p);
 }
 
+/* Lists it as connected; again, with all bytes of the handshake, when a reply that was owed is there. */
+static void list(const struct progress *p)
+{
+	bool untold = p->stream.domain && !p->waited;
+	struct stream_entry e;
+
+	if (p->need & PEND_OWED && !streams_find(session_streams(here()), p->cookie, &e))
+		untold = e.untold;
+	tunnel_list(here(), &p->stream, p->cookie, untold);
+}
+
 static void opened(struct progress *p, int fd)
 {
-	tunnel_list(here(), &p->stream, p->cookie, p->stream.domain && !p->waited);
+	held_end(p, fd);
+	list(p);
 	tunnel_say_open(here(), &p->stream, fd);
 	audit_end(here(), &p->stream, p->cookie, 0);
 	show(p, fd);
 	pend_drop(p, fd);
+}
+
+/* The program counts as connected: data may go out behind the request. */
+static void owes(struct progress *p, int fd)
+{
+	list(p);
+	held_owes(p, fd);
 }
 
 int pend_advance(struct progress *p, int fd, bool stolen, uint32_t also)
@@ -166,6 +188,10 @@ int pend_advance(struct progress *p, int fd, bool stolen, uint32_t also)
 		return 0;
 	}
 	note_deadline(p);
+	if (stream_owes(&p->stream))
+		need |= PEND_OWED;
+	if (need & ~p->need & PEND_OWED)
+		owes(p, fd);
 	if ((uint32_t)need != p->need || also) {
 		__atomic_store_n(&p->need, (uint32_t)need, __ATOMIC_RELAXED);
 		pend_hide(p, fd, (uint32_t)need | also);
@@ -222,6 +248,19 @@ static bool insist(struct progress *p, uint64_t cookie)
 	return how <= PROGRESS_STOLEN;
 }
 
+struct progress *pend_lock(int fd)
+{
+	uint64_t cookie;
+	struct progress *p = pend_find(fd, &cookie);
+
+	if (!p || !insist(p, cookie))
+		return NULL;
+	if (p->state == PROGRESS_UNDER_WAY)
+		return p;
+	progress_unlock(p);
+	return NULL;
+}
+
 int pend_error(int fd)
 {
 	uint64_t cookie;
@@ -242,10 +281,11 @@ int pend_error(int fd)
 
 void pend_forget_locked(struct progress *p, int fd)
 {
-	int made = p->stream.domain && sys_cookie(fd) == p->cookie
-			   ? replace_make(fd, p->stream.domain)
-			   : -1;
+	int made = -1;
 
+	held_end(p, fd);
+	if (p->stream.domain && sys_cookie(fd) == p->cookie)
+		made = replace_make(fd, p->stream.domain);
 	if (made >= 0)
 		replace_put(fd, made, false);
 	show(p, fd);
@@ -266,14 +306,12 @@ void pend_forget(int fd)
 
 int pend_epoll_ctl(int epoll, int op, int fd, const struct epoll_event *e)
 {
-	uint64_t cookie;
-	struct progress *p = pend_find(fd, &cookie);
-	int err = 1;
+	struct progress *p = pend_lock(fd);
+	int err;
 
-	if (!p || !insist(p, cookie))
+	if (!p)
 		return 1;
-	if (p->state == PROGRESS_UNDER_WAY)
-		err = regs_change(epoll, op, fd, e, p);
+	err = regs_change(epoll, op, fd, e, p);
 	progress_unlock(p);
 	return err;
 }
@@ -386,7 +424,7 @@ uint64_t pend_limit(int fd, int option)
 /* Waits for what the handshake needs. 0; -EINTR; -EAGAIN: the socket's own time is over. */
 int pend_rest(int fd, int need, uint64_t limit)
 {
-	struct pollfd p = {.fd = fd, .events = (short)need};
+	struct pollfd p = {.fd = fd, .events = (short)(need & (POLLIN | POLLOUT))};
 	int got = real.poll(&p, 1, pend_ms(pend_nap(limit)));
 
 	if (got < 0 && errno == EINTR && tunnel_interrupts())
@@ -401,6 +439,8 @@ static int before(int fd, int flags, int option)
 	int need, err = 0;
 
 	while (!err && (need = pend_step(fd)) > 0) {
+		if (pend_owes(need) && option == SO_SNDTIMEO)
+			return 0;
 		if (flags & MSG_DONTWAIT || !pend_blocks(fd))
 			return -EAGAIN;
 		if (!limit)

@@ -21,7 +21,7 @@
 
 extern atomic_uint pend_hot;	/* descriptors with a bit */
 extern atomic_bool pend_ever;	/* one had it: events of epoll may bear our mark */
-extern atomic_bool pend_limits; /* SO_SNDTIMEO or SO_RCVTIMEO was ever set */
+extern atomic_bool pend_limits; /* SO_SNDTIMEO, SO_RCVTIMEO or SO_RCVLOWAT was ever set */
 
 static inline bool pend_any(void)
 {
@@ -63,12 +63,20 @@ void regs_leave(int fd);
 void regs_enter(int fd, uint64_t cookie);
 int regs_change(int epoll, int op, int fd, const struct epoll_event *e, const struct progress *p);
 bool regs_marked(uint64_t data, int *fd); /* is this event ours? */
+/* One of ours, of a socket that owes its reply. True: it is the program's now, which may write. */
+bool regs_writable(struct reg *r, int fd, struct epoll_event *e);
 struct reg *regs_find(int epoll, int fd);
 
 /* pend.c: streams. */
+/* Beside POLLIN: the program counts as connected and may write; the reply is owed (Optimistic). */
+#define PEND_OWED (1 << 16)
+static inline bool pend_owes(int need)
+{
+	return need & PEND_OWED;
+}
 /*
  * Goes on with what `fd` leads to. 0: nothing under way (any more), the kernel may answer; POLLIN or
- * POLLOUT: what the handshake waits for. `self` is the thread's id.
+ * POLLOUT: what the handshake waits for, perhaps with PEND_OWED. `self` is the thread's id.
  */
 int pend_step(int fd);
 bool pend_is(uint64_t cookie); /* is this socket's stream under way? */
@@ -77,6 +85,7 @@ struct progress *pend_find(int fd, uint64_t *cookie);
 /* The same for one that is locked; unlocks it. `also`: more events that wake an epoll, once. */
 int pend_advance(struct progress *p, int fd, bool stolen, uint32_t also);
 void pend_drop(struct progress *p, int fd);
+struct progress *pend_lock(int fd); /* one that is under way, or NULL; waits for others */
 void pend_hide(struct progress *p, int fd, uint32_t events); /* its registrations: regs_hide() */
 
 /* The errno of a failure that the program has not seen yet, which it sees now; 0: none. */
@@ -115,5 +124,18 @@ void pend_step_all(void);
 int pend_rest(int fd, int need, uint64_t limit);
 uint64_t pend_limit(int fd, int option);
 bool pend_blocks(int fd);
+
+/* held.c: what a handshake needs otherwise than the program set it. */
+void held_begin(struct progress *p, int fd); /* before the first byte */
+void held_owes(struct progress *p, int fd);  /* the program may write from here on */
+void held_end(const struct progress *p, int fd);
+/* setsockopt(2), getsockopt(2) meanwhile: true if that was all there is to do. */
+bool held_set(int fd, int level, int option, const void *value, socklen_t len);
+bool held_get(int fd, int level, int option, void *value, socklen_t *len);
+/* Waits for a reply that is owed, for who will read past this library. */
+void held_settle(int fd);
+void held_settle_all(void);
+/* The program closes its side for reading. */
+void held_deafen(int fd);
 
 #endif

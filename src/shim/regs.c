@@ -24,6 +24,7 @@
 
 /* What a registration that has fired still has. */
 #define PRIVATE (EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLONESHOT | EPOLLET)
+#define WRITABLE (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND)
 
 /* What EPOLLEXCLUSIVE may stand with (epoll_ctl(2)). */
 #define EXCLUSIVE_OK                                                                               \
@@ -204,17 +205,27 @@ static bool has_fired(int epoll, int fd)
 	return events >= 0 && !(events & 0xffff);
 }
 
+/* What the kernel is asked for meanwhile. With the reply owed, writing is the program's own. */
+static uint32_t hidden(uint32_t need, uint32_t theirs)
+{
+	uint32_t ours = (need & ~(uint32_t)PEND_OWED) | EPOLLRDHUP;
+
+	return need & PEND_OWED ? ours | (theirs & (WRITABLE | EPOLLET | EPOLLONESHOT)) : ours;
+}
+
 static void hide_one(struct reg *r, int fd, uint64_t cookie, uint32_t events)
 {
 	uint32_t was = flags_of(r);
+	int err;
 
 	if (!(was & REG_OURS) && was & EPOLLONESHOT && has_fired(r->epoll - 1, fd))
 		return;
 	r->cookie = cookie;
 	__atomic_fetch_or(&r->events, REG_OURS, __ATOMIC_RELAXED);
-	if (replace(r, fd, events | EPOLLRDHUP, mark_of(fd)) >= 0)
+	err = replace(r, fd, hidden(events, was), mark_of(fd));
+	if (err >= 0)
 		return;
-	if (was & REG_OURS)
+	if (was & REG_OURS && err != -EBADF && err != -EINVAL) /* else the epoll is closed */
 		__atomic_fetch_or(&r->events, REG_LOST, __ATOMIC_RELAXED);
 	else
 		r->epoll = 0; /* a note of the past */
@@ -290,21 +301,44 @@ bool regs_lost(const struct reg *r)
 	return flags_of(r) & REG_LOST;
 }
 
+/*
+ * An event that tells of reading is over once the handshake has looked: a registration that is edge
+ * triggered, or that fires once, must be asked again for the rest of the reply.
+ */
+bool regs_writable(struct reg *r, int fd, struct epoll_event *e)
+{
+	uint32_t theirs = flags_of(r), seen = e->events & theirs & WRITABLE;
+
+	if (!(theirs & REG_OURS))
+		return false;
+	if (seen && theirs & EPOLLONESHOT) {
+		if (!(__atomic_fetch_and(&r->events, ~REG_OURS, __ATOMIC_ACQ_REL) & REG_OURS))
+			return false; /* just now shown, and armed, by another thread */
+	} else if (!seen || (theirs & EPOLLET && e->events & ~WRITABLE)) {
+		hide_one(r, fd, r->cookie, POLLIN | PEND_OWED);
+	}
+	e->events = seen;
+	e->data.u64 = r->data;
+	return seen;
+}
+
 static uint32_t need_of(const struct progress *p)
 {
-	return (p->need ? p->need : EPOLLIN) | EPOLLRDHUP;
+	return p->need ? p->need : EPOLLIN;
 }
 
 static int add_hidden(int epoll, int fd, const struct epoll_event *e, const struct progress *p)
 {
-	struct reg *r = free_reg(fd);
+	struct reg *r = regs_find(epoll, fd); /* of one that had this number before */
 	int err;
 
+	if (!r)
+		r = free_reg(fd);
 	if (e->events & EPOLLEXCLUSIVE && e->events & ~EXCLUSIVE_OK)
 		return -EINVAL;
 	if (!r)
 		return -ENOSPC; /* as with max_user_watches */
-	err = ctl(epoll, EPOLL_CTL_ADD, fd, need_of(p) | EPOLLOUT, mark_of(fd));
+	err = ctl(epoll, EPOLL_CTL_ADD, fd, hidden(need_of(p), e->events) | EPOLLOUT, mark_of(fd));
 	if (err)
 		return err;
 	note(r, epoll, e, REG_OURS);
@@ -319,7 +353,8 @@ static int modify_hidden(int epoll, int fd, const struct epoll_event *e, const s
 
 	if (e->events & EPOLLEXCLUSIVE)
 		return -EINVAL;
-	err = ctl(epoll, EPOLL_CTL_MOD, fd, need_of(p), mark_of(fd)); /* or ENOENT, EBADF, … */
+	err = ctl(epoll, EPOLL_CTL_MOD, fd, hidden(need_of(p), e->events),
+		  mark_of(fd)); /* or ENOENT, EBADF, … */
 	if (err || !r)
 		return err;
 	if (flags_of(r) & EPOLLEXCLUSIVE)

@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
@@ -209,5 +210,28 @@ FRAGMENT(fcntl64)
 	KEEPS((copy = fcntl64(fd, F_DUPFD, 300)) >= 300);
 	CHECK(opens(fd, copy));
 	FAILS(fcntl64(NO_FD, F_GETFL), EBADF);
+	return 0;
+}
+
+FRAGMENT(fdopen)
+{
+	int fd = begun();
+	FILE *f = fdopen(fd, "r+");
+
+	CHECK(f && fileno(f) == fd);
+	CHECK(fclose(f) == 0);
+	FAILS(fdopen(NO_FD, "r") ? 0 : -1, EBADF);
+	return 0;
+}
+
+FRAGMENT(ioctl)
+{
+	int n = -1, pair[2], fd = begun();
+
+	KEEPS(ioctl(fd, FIONREAD, &n) == 0 && n == 0);
+	CHECK(ready(pair));
+	KEEPS(ioctl(pair[0], FIONREAD, &n) == 0 && n == 1);
+	FAILS(ioctl(pair[0], FIONREAD, BAD), EFAULT);
+	FAILS(ioctl(NO_FD, FIONREAD, &n), EBADF);
 	return 0;
 }

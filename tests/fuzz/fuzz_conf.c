@@ -181,6 +181,7 @@ static const char *const words[] = {
 	"hold",
 	"pass",
 	"Pipeline ",
+	"Optimistic ",
 	"yes",
 	"no",
 	"ConnectTimeout ",

@@ -264,7 +264,7 @@ static void test_match(void **state)
 	(void)state;
 	good("Match host *.ONION.,10.0.0.0/8,!::1 port 22,!80-90 exe /usr/bin/git\n"
 	     "  Proxy socks5://h\n  Isolate session\n  Isolate none\n"
-	     "Match all\n Refuse\n Pipeline yes\nMatch exe \"a b,!c\"\n Direct\n");
+	     "Match all\n Refuse\n Pipeline yes\n Optimistic no\nMatch exe \"a b,!c\"\n Direct\n");
 	assert_int_equal(s.rule_count, 3);
 	assert_int_equal(r[0].count, 6);
 	assert_int_equal(r[0].route, ROUTE_PROXY);
@@ -281,7 +281,9 @@ static void test_match(void **state)
 	assert_true(p[4].negated && p[4].lo == 80 && p[4].hi == 90);
 	assert_int_equal(r[1].count, 0);
 	assert_int_equal(r[1].route, ROUTE_REFUSE);
+	assert_int_equal(r[0].optimistic, -1);
 	assert_int_equal(r[1].pipeline, 1);
+	assert_int_equal(r[1].optimistic, 0);
 	assert_int_equal(r[2].route, ROUTE_DIRECT);
 	assert_string_equal(s.text + p[6].text, "a b");
 	assert_string_equal(s.text + p[7].text, "c");
@@ -554,7 +556,7 @@ static void test_print_rule(void **state)
 {
 	static const char text[] = "Match host *.onion,10.0.0.0/8,!::1 port 22,!80-90 exe git\n"
 				   "\tProxy tor://h:9050\n\tIsolate session\n\tHalfClose hold\n"
-				   "\tPipeline no\n";
+				   "\tPipeline no\n\tOptimistic yes\n";
 	char out[512];
 
 	(void)state;

@@ -165,6 +165,8 @@ static struct decision read_want(void)
 			want.hold = true;
 		else if (!strcmp(word, "pipeline"))
 			want.pipeline = true;
+		else if (!strcmp(word, "optimistic"))
+			want.optimistic = true;
 		else if (!strncmp(word, "isolate=", 8))
 			want.isolate = (uint8_t)atoi(word + 8);
 		else
@@ -188,10 +190,12 @@ static void check(const struct settings *settings, struct call *call, const char
 	if (got.verdict != want.verdict || got.error != want.error || got.reason != want.reason)
 		fail_msg("line %u: %sgot verdict %d, errno %d, reason %d", line_number, line,
 			 got.verdict, got.error, got.reason);
-	if (routed && (got.proxy != want.proxy || got.isolate != want.isolate ||
-		       got.hold != want.hold || got.pipeline != want.pipeline))
-		fail_msg("line %u: %sgot proxy %d isolate %d hold %d pipeline %d", line_number,
-			 line, got.proxy, got.isolate, got.hold, got.pipeline);
+	if (routed &&
+	    (got.proxy != want.proxy || got.isolate != want.isolate || got.hold != want.hold ||
+	     got.pipeline != want.pipeline || got.optimistic != want.optimistic))
+		fail_msg("line %u: %sgot proxy %d isolate %d hold %d pipeline %d optimistic %d",
+			 line_number, line, got.proxy, got.isolate, got.hold, got.pipeline,
+			 got.optimistic);
 }
 
 static void check_line(const struct settings *settings, char *line)

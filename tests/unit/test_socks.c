@@ -115,8 +115,11 @@ static void connects_by_name(void **state)
 		socks_begin(&s, &rq);
 		sends(&s, &rq, step, B("\5\1\0"));
 		assert_int_equal(socks_want(&s), 2);
+		assert_false(socks_requested(&s, &rq));
 		assert_int_equal(feed(&s, &rq, step, B("\5\0"), NULL), 2);
+		assert_false(socks_requested(&s, &rq));
 		sends(&s, &rq, step, B("\5\1\0\3\13example.com\x12\x34"));
+		assert_true(socks_requested(&s, &rq));
 		assert_int_equal(socks_want(&s), 7);
 		assert_int_equal(feed(&s, &rq, step, B("\5\0\0\1\1\2\3\4\x12\x34rest"), NULL), 10);
 		assert_int_equal(socks_next(&s), SOCKS_DONE);
@@ -208,7 +211,9 @@ static void pipelines_without_credentials(void **state)
 	rq.pipeline = true;
 	for (size_t step = 1; step < 25; step++) {
 		socks_begin(&s, &rq);
+		assert_false(socks_requested(&s, &rq));
 		sends(&s, &rq, step, B("\5\1\0\5\1\0\3\13example.com\x12\x34"));
+		assert_true(socks_requested(&s, &rq));
 		assert_int_equal(feed(&s, &rq, step, B("\5\0\5\0\0\1\1\2\3\4\0\1rest"), NULL), 12);
 		assert_int_equal(socks_next(&s), SOCKS_DONE);
 	}
@@ -226,7 +231,9 @@ static void pipelines_with_credentials(void **state)
 		socks_begin(&s, &rq);
 		sends(&s, &rq, step, B("\5\2\0\2"));
 		assert_int_equal(feed(&s, &rq, step, B("\5\2"), NULL), 2);
+		assert_false(socks_requested(&s, &rq));
 		sends(&s, &rq, step, B("\1\2me\4pass\5\1\0\3\13example.com\x12\x34"));
+		assert_true(socks_requested(&s, &rq));
 		assert_int_equal(feed(&s, &rq, step, B("\1\0\5\0\0\1\1\2\3\4\0\1rest"), NULL), 12);
 		assert_int_equal(socks_next(&s), SOCKS_DONE);
 	}

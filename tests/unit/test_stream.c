@@ -155,6 +155,48 @@ static void by_name_in_three_messages(void **state)
 	end(&p);
 }
 
+/* The reply is owed from the request on, and no sooner; without Optimistic never. */
+static void optimistic(void **state)
+{
+	static const char *const options[] = {"Optimistic=yes", NULL};
+	struct pair p;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		begin(&p, "socks5://", options + i);
+		assert_false(stream_owes(&p.stream));
+		assert_int_equal(step(&p), POLLIN);
+		assert_false(stream_owes(&p.stream));
+		server_says(&p, method_none, sizeof(method_none));
+		assert_int_equal(step(&p), POLLIN);
+		assert_int_equal(stream_owes(&p.stream), !i);
+		server_says(&p, granted, 4);
+		assert_int_equal(step(&p), POLLIN);
+		assert_int_equal(stream_owes(&p.stream), !i);
+		server_says(&p, granted + 4, 6);
+		assert_int_equal(step(&p), 0);
+		assert_false(stream_owes(&p.stream));
+		end(&p);
+	}
+}
+
+/* Who closes its side for reading gets an end of file, not a failure. */
+static void deaf(void **state)
+{
+	static const char *const options[] = {"Optimistic=yes", "Pipeline=yes", NULL};
+	struct pair p;
+
+	(void)state;
+	begin(&p, "socks5://", options);
+	assert_int_equal(step(&p), POLLIN);
+	assert_true(stream_owes(&p.stream));
+	p.stream.deaf = true;
+	shutdown(p.client, SHUT_RD);
+	assert_int_equal(step(&p), 0);
+	assert_int_equal(p.stream.state, STREAM_OPEN);
+	end(&p);
+}
+
 /* A program may try the same socket again, and must never read what the proxy said. */
 static void failure_leaves_a_fresh_socket(void **state)
 {
@@ -320,6 +362,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_name_in_three_messages),
+		cmocka_unit_test(optimistic),
+		cmocka_unit_test(deaf),
 		cmocka_unit_test(failure_leaves_a_fresh_socket),
 		cmocka_unit_test(end_of_file_is_a_refusal),
 		cmocka_unit_test(the_deadline_is_kept),
