@@ -2,16 +2,28 @@
 /*
  * hook_syscall.c - syscall(3): the network's numbers go the way of their libc twins, io_uring is not
  * there, everything else goes to the kernel unchanged. Needs no symbol of libc's, so that an
- * allocator may call it at any time.
+ * allocator may call it at any time. And prctl(2), for seccomp filters.
  */
 #define SHIM_CALLS_HOOKS
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <stdarg.h>
+#include <sys/prctl.h>
 
 #include "pend.h"
 #include "sys.h"
 
 #define PTR(type, x) ((type)(uintptr_t)(x))
+
+bool confined;
+
+/* From here on this process wears a filter of its own, if `result` says so. */
+static long confine(long result)
+{
+	if (result >= 0)
+		confined = true;
+	return libc_result(result);
+}
 
 /* What must heed streams under way. */
 static long while_pending(long number, const long a[static 6])
@@ -99,6 +111,12 @@ WRAP long syscall(long number, ...)
 				PTR(char **, a[3]), (int)a[4]);
 	case SYS_io_uring_setup:
 		return libc_result(-ENOSYS);
+	case SYS_seccomp:
+		if (a[0] != SECCOMP_SET_MODE_FILTER)
+			break;
+		return confine(sys_call(number, a[0], a[1], a[2], a[3], a[4], a[5]));
+	case SYS_prctl:
+		return prctl((int)a[0], a[1], a[2], a[3], a[4]);
 	case SYS_epoll_ctl:
 		return epoll_ctl((int)a[0], (int)a[1], (int)a[2], PTR(void *, a[3]));
 	case SYS_dup:
@@ -110,6 +128,21 @@ WRAP long syscall(long number, ...)
 	default:
 		if (pend_any())
 			return while_pending(number, a);
-		return libc_result(sys_call(number, a[0], a[1], a[2], a[3], a[4], a[5]));
+		break;
 	}
+	return libc_result(sys_call(number, a[0], a[1], a[2], a[3], a[4], a[5]));
+}
+
+WRAP int prctl(int option, ...)
+{
+	unsigned long a[4];
+	long result;
+	va_list ap;
+
+	va_start(ap, option);
+	for (int i = 0; i < 4; i++)
+		a[i] = va_arg(ap, unsigned long);
+	va_end(ap);
+	result = SYS5(SYS_prctl, option, a[0], a[1], a[2], a[3]);
+	return (int)(option == PR_SET_SECCOMP ? confine(result) : libc_result(result));
 }

@@ -130,6 +130,12 @@ int control_check(const struct msghdr *msg);
 /* Does this descriptor lead to a proxy, and what is known of it? */
 bool find_stream(int fd, struct stream_entry *e);
 
+/*
+ * This process wears a seccomp filter of its own, which may kill it for a call that its programmers did
+ * not think of: none is made for it that it does not make itself.
+ */
+extern bool confined;
+
 /* Judges the descriptors that came with a message; refused ones are dead when this returns. */
 void rights_check(const struct msghdr *msg);
 

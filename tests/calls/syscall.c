@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* syscall.c - the fragment of syscall(3). */
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "fragment.h"
@@ -58,5 +59,19 @@ FRAGMENT(syscall)
 	FAILS(syscall(SYS_io_uring_setup, 8L, &m), ENOSYS);
 	FAILS(syscall(SYS_execve, "/nonexistent", NULL, NULL), ENOENT);
 	FAILS(syscall(SYS_execveat, NO_FD, "x", NULL, NULL, 0), EBADF);
+	return 0;
+}
+
+FRAGMENT(prctl)
+{
+	char name[16] = "", other[16] = "";
+
+	FAILS(prctl(-1, 0, 0, 0, 0), EINVAL);
+	FAILS(prctl(PR_SET_SECCOMP, 99, 0, 0, 0), EINVAL);
+	FAILS(prctl(PR_SET_NAME, BAD, 0, 0, 0), EFAULT);
+	KEEPS(prctl(PR_GET_NAME, name, 0, 0, 0) == 0);
+	KEEPS(syscall(SYS_prctl, PR_GET_NAME, other, 0, 0, 0) == 0);
+	CHECK(!strcmp(name, other));
+	CHECK(prctl(PR_GET_DUMPABLE) == 1);
 	return 0;
 }

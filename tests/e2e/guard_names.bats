@@ -12,6 +12,7 @@ setup_file()
 	export GOCACHE="$B/go" GOTOOLCHAIN=local GOFLAGS=-buildvcs=false
 	CGO_ENABLED=0 go build -o "$T/tmp/bin/go_static" "$E2E/programs/fetch.go"
 	CGO_ENABLED=1 go build -o "$T/tmp/bin/go_cgo" "$E2E/programs/fetch.go"
+	rustc -O -C target-feature=+crt-static -o "$T/tmp/bin/rust_static" "$E2E/programs/fetch.rs"
 }
 
 setup()
@@ -58,6 +59,20 @@ lookup()
 	}
 	both check go
 	both check cgo
+	through_proxy
+}
+
+@test "a static Rust program, by address and by name" {
+	run ldd "$T/tmp/bin/rust_static"
+	expect_match "$output" 'static'
+	check()
+	{
+		run shim "$T/tmp/bin/rust_static" "$WEB_IP4:80"
+		expect_output "$WEB_BODY"
+		run shim "$T/tmp/bin/rust_static" web.far.test:80
+		expect_output "$WEB_BODY"
+	}
+	both check
 	through_proxy
 }
 
