@@ -64,6 +64,7 @@ GUARD := $(call objects,obj,$(call sources,guard))
 RUN  := $(if $(MUSL),$(call objects,musl,$(call sources,run guard) $(BOTH)),\
 	$(call objects,obj,$(call sources,run)) $(GUARD) $(CORE))
 CTL  := $(call objects,obj,$(call sources,ctl))
+SCRIPTS := sockshim-on sockshim-off
 PROGRAMS := $(if $(RUN),$(B)/sockshim) $(if $(CTL),$(B)/sockshimctl)
 COMPLETION := $(addprefix $(B)/completion/,bash zsh fish)
 LIBRARY  := $(if $(call sources,shim),$(B)/libsockshim.so)
@@ -202,6 +203,7 @@ install: all $(B)/sockshim.pc ## to PREFIX (/usr/local) under DESTDIR; a configu
 	$(call put,755,$(B)/libsockshim.so,$(LIBDIR)/sockshim/libsockshim.so)
 	$(call put,755,$(B)/sockshim,$(BINDIR)/sockshim)
 	$(call put,755,$(B)/sockshimctl,$(BINDIR)/sockshimctl)
+	$(foreach s,$(SCRIPTS),$(call put,755,conf/$(s),$(BINDIR)/$(s)) &&) :
 	$(foreach h,$(HEADERS),$(call put,644,include/sockshim/$(h),$(INCLUDEDIR)/sockshim/$(h)) &&) :
 	$(foreach m,$(MANUALS),$(call put,644,man/$(m),$(MANDIR)/man$(lastword $(subst ., ,$(m)))/$(m)) &&) :
 	$(call put,644,$(B)/sockshim.pc,$(PKGCONFIGDIR)/sockshim.pc)
@@ -212,8 +214,18 @@ install: all $(B)/sockshim.pc ## to PREFIX (/usr/local) under DESTDIR; a configu
 	ln -sf sockshim.fish $(DESTDIR)$(FISHDIR)/sockshimctl.fish
 	test -e $(DESTDIR)$(CONF) || { $(call put,644,conf/sockshim.conf,$(CONF)); }
 
+# Its script, for shells that source it; and the launcher under its name.
+.PHONY: install-torsocks
+install-torsocks: install ## and the command torsocks, with torsocks' options, as another name of sockshim
+	sed 's,@LIBDIR@,$(LIBDIR),' conf/torsocks >$(B)/torsocks
+	$(call put,755,$(B)/torsocks,$(LIBDIR)/sockshim/torsocks.sh)
+	ln -sfn $(BINDIR)/sockshim $(DESTDIR)$(LIBDIR)/sockshim/torsocks
+	ln -sfn $(LIBDIR)/sockshim/torsocks.sh $(DESTDIR)$(BINDIR)/torsocks
+
 uninstall: ## what install wrote; the configuration only if it is unchanged
-	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,sockshim sockshimctl) \
+	[ "$$(readlink $(DESTDIR)$(BINDIR)/torsocks)" != $(LIBDIR)/sockshim/torsocks.sh ] || \
+		rm -f $(addprefix $(DESTDIR),$(BINDIR)/torsocks $(LIBDIR)/sockshim/torsocks $(LIBDIR)/sockshim/torsocks.sh)
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,sockshim sockshimctl $(SCRIPTS)) \
 		$(DESTDIR)$(LIBDIR)/sockshim/libsockshim.so $(addprefix $(DESTDIR)$(INCLUDEDIR)/sockshim/,$(HEADERS)) \
 		$(foreach m,$(MANUALS),$(DESTDIR)$(MANDIR)/man$(lastword $(subst ., ,$(m)))/$(m)) \
 		$(DESTDIR)$(PKGCONFIGDIR)/sockshim.pc $(addprefix $(DESTDIR)$(BASHDIR)/,sockshim sockshimctl) $(DESTDIR)$(ZSHDIR)/_sockshim \

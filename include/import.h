@@ -44,4 +44,7 @@ enum import_format import_guess(const char *name, const char *text, size_t len);
  */
 int import_text(struct import *i, enum import_format format, const char *text, size_t len);
 
+/* The server as a URL. NULL, or what is wrong (static). */
+const char *import_url(struct import *i, const struct import_server *s, char out[static 2048]);
+
 #endif

@@ -46,8 +46,15 @@ struct session *session_create(const struct settings *settings, bool audited,
 			       char name[static SESSION_NAME], int *error);
 
 /*
- * Like it without a descriptor: for the library alone, shared with forks. Without settings (NULL)
- * those of the mapping are all zero, for the caller to fill in.
+ * The same for a shell that runs already: the session lives as long as the process `owner`, and is
+ * swept some time after its end. -ENOSPC where /dev/shm has no room.
+ */
+struct session *session_create_for(const struct settings *settings, int32_t owner,
+				   char name[static SESSION_NAME], int *error);
+
+/*
+ * Like session_create() without a descriptor: for the library alone, shared with forks. Without
+ * settings (NULL) those of the mapping are all zero, for the caller to fill in.
  */
 struct session *session_anonymous(const struct settings *settings, int *error);
 

@@ -25,9 +25,6 @@ const char *import_network(struct import *i, struct bytes_out *o, const char *te
 /* The whole block, with Direct. */
 void import_direct(struct import *i, const char *network, const char *line);
 
-/* The server as a URL. NULL, or what is wrong. */
-const char *import_url(struct import *i, const struct import_server *s, char out[static 2048]);
-
 /* False if `text` does not fit. */
 bool import_copy(char *to, size_t size, const char *text);
 

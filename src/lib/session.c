@@ -141,7 +141,7 @@ static int above_stdio(int low)
 }
 
 /* The file's name, up to and without the '#'. */
-static int shm_file(const char *id, size_t size, char name[static SESSION_NAME])
+static int shm_file(const char *id, int32_t owner, size_t size, char name[static SESSION_NAME])
 {
 	struct bytes_out o = bytes_out_init(name, SESSION_NAME);
 
@@ -150,7 +150,7 @@ static int shm_file(const char *id, size_t size, char name[static SESSION_NAME])
 	bytes_put_text(&o, shm);
 	bytes_put_text(&o, "/");
 	put_prefix(&o);
-	bytes_put_number(&o, (uint64_t)sys_getpid());
+	bytes_put_number(&o, (uint64_t)owner);
 	bytes_put_text(&o, "-");
 	bytes_put_text(&o, id);
 	bytes_put_end(&o);
@@ -182,7 +182,8 @@ static int open_file(const char *path)
 	return sys_open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
 }
 
-static bool is_orphan(const char *name, const char *own, size_t own_len)
+/* A shell may have several: the last that it made is the one it uses. */
+static bool is_orphan(const char *name, const char *own, size_t own_len, int32_t owner)
 {
 	long pid = 0;
 
@@ -190,7 +191,7 @@ static bool is_orphan(const char *name, const char *own, size_t own_len)
 		return false;
 	for (name += own_len; *name >= '0' && *name <= '9' && pid < 1 << 22; name++)
 		pid = pid * 10 + (*name - '0');
-	return *name == '-' && pid > 0 && SYS2(SYS_kill, pid, 0) == -ESRCH;
+	return *name == '-' && pid > 0 && (pid == owner || SYS2(SYS_kill, pid, 0) == -ESRCH);
 }
 
 struct directory_entry { /* getdents64(2) */
@@ -241,7 +242,7 @@ static void sweep_one(const char *name)
 }
 
 /* One look at up to 8 KiB of names: what is not seen now will be another time. */
-static void sweep(void)
+static void sweep(int32_t owner)
 {
 	char own[64];
 	struct bytes_out o = bytes_out_init(own, sizeof(own));
@@ -257,7 +258,7 @@ static void sweep(void)
 	while (at < have) {
 		const struct directory_entry *e = (const void *)(names + at);
 
-		if (is_orphan(e->name, own, (size_t)(o.at - (uint8_t *)own)))
+		if (is_orphan(e->name, own, (size_t)(o.at - (uint8_t *)own), owner))
 			sweep_one(e->name);
 		at += e->len;
 	}
@@ -285,28 +286,43 @@ static void note_launcher(struct session *s)
 	s->launcher_ino = st.st_ino;
 }
 
-struct session *session_create(const struct settings *settings, bool audited,
-			       char name[static SESSION_NAME], int *error)
+/* `owner` 0: this process, and a memfd is better than nothing. */
+static struct session *create(const struct settings *settings, bool audited, int32_t owner,
+			      char name[static SESSION_NAME], int *error)
 {
 	const size_t size = whole_size(audited);
 	struct session *s;
 	uint8_t id[sizeof(s->id)];
 	char text[17];
 
-	sweep();
+	sweep(owner);
 	SYS3(SYS_getrandom, id, sizeof(id), 0);
 	print_id(id, text);
-	s = map_new(shm_file(text, size, name), size, true, error);
-	if (!s)
+	s = map_new(shm_file(text, owner ? owner : sys_getpid(), size, name), size, true, error);
+	if (!s && !owner)
 		s = map_new(memory_file(name), size, false, error);
 	if (!s)
 		return NULL;
 	fill(s, settings, audited);
+	if (owner)
+		s->owner = owner;
 	memcpy(s->id, id, sizeof(id));
 	note_launcher(s);
 	strcat(name, "#");
 	strcat(name, text);
 	return s;
+}
+
+struct session *session_create(const struct settings *settings, bool audited,
+			       char name[static SESSION_NAME], int *error)
+{
+	return create(settings, audited, 0, name, error);
+}
+
+struct session *session_create_for(const struct settings *settings, int32_t owner,
+				   char name[static SESSION_NAME], int *error)
+{
+	return create(settings, false, owner, name, error);
 }
 
 struct session *session_anonymous(const struct settings *settings, int *error)

@@ -45,6 +45,21 @@ static char *preload(const char *library, const char *old)
 	return entry;
 }
 
+/* The value alone; this process's own comes behind. */
+const char *environment_preload(const char *library)
+{
+	const char *old = getenv("LD_PRELOAD");
+
+	return preload(library, old ? old : "") + sizeof("LD_PRELOAD");
+}
+
+const char *environment_without(const char *library)
+{
+	const char *rest = environment_preload(library) + strlen(library);
+
+	return rest + (*rest == ':');
+}
+
 char **environment_make(char **env, const char *library, const char *session)
 {
 	size_t count = 0, n = 0;

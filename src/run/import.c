@@ -2,6 +2,7 @@
 /* import.c - --import: another tool's configuration file, printed as one of ours. */
 #include "import.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +15,13 @@
 
 static char text[FILE_MAX], out[ROOM], local[ROOM], paths[ROOM];
 
-int import_file(const char *path, enum import_format format, struct import *i)
+int import_file(const char *path, bool needed, enum import_format format, struct import *i)
 {
 	long len = sys_slurp(path, text, sizeof(text));
 	int left;
 
+	if (len == -ENOENT && !needed)
+		len = 0;
 	if (len < 0)
 		die(EXIT_USAGE, "%s: %s", path, strerror((int)-len));
 	if (!format)
@@ -39,7 +42,7 @@ int import_file(const char *path, enum import_format format, struct import *i)
 int import_show(const char *path)
 {
 	static struct import i;
-	int left = import_file(path, IMPORT_UNKNOWN, &i);
+	int left = import_file(path, true, IMPORT_UNKNOWN, &i);
 
 	printf("%s%s%s", out, local, paths);
 	if (fflush(stdout) || ferror(stdout))

@@ -174,14 +174,21 @@ int main(int argc, char **argv)
 	(void)argc;
 	occupy_standard();
 	conf_init_zeroed(&conf, &settings);
-	options_read(&rq, &conf, argv);
+	if (torsocks_is(argv[0]))
+		torsocks_read(&rq, &conf, argv);
+	else
+		options_read(&rq, &conf, argv);
 	if (rq.import)
 		return import_show(rq.import);
+	if (rq.off)
+		return env_print(&rq, &conf);
 	configure(&rq);
 	if (rq.print)
 		return show_settings(&conf);
 	proxies_resolve(&settings);
 	if (rq.check)
 		return check_all(&conf, &rq);
-	run(rq.command);
+	if (rq.env)
+		return env_print(&rq, &conf);
+	run(rq.shell ? shell_command(rq.command) : rq.command);
 }

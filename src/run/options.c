@@ -7,7 +7,7 @@
 #include "run.h"
 #include "sockshim/version.h"
 
-#define ORIGIN "command line"
+#define ORIGIN OPTIONS_ORIGIN
 #define USAGE "usage: sockshim [option ...] [--] command [argument ...]"
 #define HELP_COLUMN 27
 
@@ -70,7 +70,7 @@ static void help(void)
 	exit(fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
-static void version(void)
+void options_version(void)
 {
 	puts("sockshim " SOCKSHIM_VERSION);
 	exit(fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS);
@@ -116,8 +116,21 @@ static void act(struct reader *r, const struct option *o, const char *value)
 	case IMPORT:
 		r->rq->import = value;
 		break;
+	case ENV:
+		r->rq->env = true;
+		env_begin();
+		break;
+	case OFF:
+		r->rq->off = true;
+		break;
+	case SYNTAX:
+		r->rq->syntax = value;
+		break;
+	case SHELL:
+		r->rq->shell = true;
+		break;
 	case VERSION:
-		version();
+		options_version();
 		break;
 	case HELP:
 		help();
@@ -197,6 +210,10 @@ void options_read(struct request *rq, struct conf *c, char **argv)
 	}
 	set_log(&r);
 	rq->command = r.next;
-	if (!*r.next && !rq->print && !rq->check && !rq->import)
+	if ((rq->off || rq->syntax) && !rq->env)
+		usage("only with --env: ", rq->off ? "--off" : "--shell-syntax");
+	if (rq->env && *r.next)
+		usage("no command belongs to --env: ", *r.next);
+	if (!*r.next && !rq->print && !rq->check && !rq->import && !rq->env && !rq->shell)
 		usage("no command", "");
 }

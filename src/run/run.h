@@ -20,11 +20,26 @@ struct request {
 	const char *user;   /* -u */
 	const char *import; /* --import */
 	bool print, check;  /* -G, --check */
+	bool env, off, shell;
+	const char *syntax; /* --shell-syntax */
 	char **command;	    /* NULL-terminated; its first is NULL if there is none */
 };
 
 /* options.c: reads the command line; answers --help and --version. */
+#define OPTIONS_ORIGIN "command line"
 void options_read(struct request *rq, struct conf *c, char **argv);
+void options_version(void) __attribute__((noreturn));
+
+/* torsocks.c: was it started under this name? Then its options, variables and file are read. */
+bool torsocks_is(const char *name);
+void torsocks_read(struct request *rq, struct conf *c, char **argv);
+
+/* env.c: from now on a failure makes the shell evaluate `false`; --env and --off, the exit status. */
+void env_begin(void);
+int env_print(const struct request *rq, const struct conf *c);
+
+/* shell.c: the user's shell with these arguments, its prompt marked if it asks at a terminal. */
+char **shell_command(char **arguments);
 
 /* message.c: one line "sockshim: …" on stderr, control bytes made visible; then exit, or not. */
 void die(int status, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
@@ -48,6 +63,10 @@ const char *command_escapes(enum program_kind kind);
 
 /* environment.c: `env` with LD_PRELOAD and SOCKSHIM_SESSION set. */
 char **environment_make(char **env, const char *library, const char *session);
+
+/* LD_PRELOAD's value with the library before what is there, and without it. */
+const char *environment_preload(const char *library);
+const char *environment_without(const char *library);
 
 /* command.c: what execvp(3) runs when the kernel does not know the file: /bin/sh, path, arguments. */
 char **command_script(const char *path, char **argv);
@@ -73,6 +92,6 @@ int check_all(const struct conf *c, const struct request *rq);
 int import_show(const char *path);
 
 /* Translates a file (IMPORT_UNKNOWN: of whatever format); returns how many lines were left out. */
-int import_file(const char *path, enum import_format format, struct import *i);
+int import_file(const char *path, bool needed, enum import_format format, struct import *i);
 
 #endif
