@@ -60,7 +60,7 @@ static inline long sys_call(long nr, long a, long b, long c, long d, long e, lon
  * For arrays that hardly any process uses, or not to their end: the linker puts them behind all other
  * variables, so that those share the page that every process writes to anyway; the first of order 1.
  */
-#define LARGE(order) __attribute__((section(".bss.large" #order)))
+#define LARGE(order) __attribute__((section(".bss.zlarge" #order)))
 
 /* Adds O_CLOEXEC. */
 int sys_open(const char *path, int flags, int mode);

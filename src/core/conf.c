@@ -170,6 +170,17 @@ static int set_global(struct conf *c, enum setting_id id, const union conf_value
 	return 0;
 }
 
+int conf_default(struct conf *c, enum setting_id id)
+{
+	const struct setting_info *info = &setting_table[id];
+	union conf_value v;
+	const char *wrong;
+
+	conf_source(c, "default");
+	wrong = conf_read_value(id, info->def, &v);
+	return wrong ? conf_fail(c, info->key, wrong, info->choices) : set_global(c, id, &v);
+}
+
 /* One key with its one value (NULL: there is none). */
 static int take_pair(struct conf *c, const char *key, const char *value)
 {

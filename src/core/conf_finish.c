@@ -15,25 +15,17 @@ static int fail_at(struct conf *c, enum setting_id id, const char *what, const c
 	return conf_fail(c, setting_table[id].key, what, more);
 }
 
-static int set_default(struct conf *c, enum setting_id id)
-{
-	const struct setting_info *info = &setting_table[id];
-
-	if (c->origin[id].source[0])
-		return 0;
-	return conf_set(c, "default", info->key, info->def);
-}
-
 static int check_proxy(struct conf *c, struct proxy *p)
 {
 	char url[ADDR_TEXT + 256];
 
-	conf_print_proxy(p, false, url, sizeof(url));
 	if (p->protocol != SOCKS_V5 || !p->credentials || p->password_len)
 		return 0;
-	if (!p->tor)
+	if (!p->tor) {
+		conf_print_proxy(p, false, url, sizeof(url));
 		return fail_at(c, SETTING_ID_proxy,
 			       "a user without a password, and no PasswordFile:", url);
+	}
 	/* RFC 1929 wants 1..255 bytes; Tor compares user and password alike. */
 	p->password[0] = '0';
 	p->password_len = 1;
@@ -87,7 +79,7 @@ int conf_finish(struct conf *c)
 	int ret = c->error[0] ? -EINVAL : 0;
 
 	for (i = 0; i < SETTING_COUNT && !ret; i++)
-		ret = set_default(c, (enum setting_id)i);
+		ret = c->origin[i].source[0] ? 0 : conf_default(c, (enum setting_id)i);
 	for (i = 0; i < s->proxy_count && !ret; i++) {
 		ret = check_proxy(c, &s->proxies[i]);
 		if (!ret)

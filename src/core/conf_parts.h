@@ -46,6 +46,9 @@ bool conf_is_control(char c);
 /* Reads up to `max` as a decimal number of digits only. */
 bool conf_number(const char *text, size_t len, uint32_t max, uint32_t *out);
 
+/* Gives a setting that nobody has made its default. Every process does it: the key is not looked up. */
+int conf_default(struct conf *c, enum setting_id id);
+
 /* Formats the error and returns -EINVAL; `key` and `more` may be "". */
 int conf_fail(struct conf *c, const char *key, const char *what, const char *more);
 

@@ -25,7 +25,7 @@
 #define STREAM_BUFFER 2048
 #define BATCH 16
 
-static struct {
+static LARGE(2) struct {
 	bool tried;
 	int datagrams, listener; /* -1: none */
 	uint16_t port;

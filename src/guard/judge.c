@@ -117,7 +117,7 @@ static bool is_direct_lookup(const struct call *c, const struct request *rq)
 
 enum verdict judge_decide(struct call *c, const struct request *rq, struct decision *d)
 {
-	static char exe[4096];
+	static LARGE(2) char exe[4096];
 	const struct settings *s = &supervisor.session->settings;
 
 	if (s->rule_count) {

@@ -14,7 +14,7 @@
 #define MOST 65535u
 #define CHAINS 16384u
 
-static struct {
+static LARGE(2) struct {
 	struct pending *slab; /* [0] is nobody */
 	uint32_t used;	      /* slots that were ever used */
 	uint32_t free;	      /* first of the free ones */

@@ -22,7 +22,7 @@
 #define IOV_MOST 1024 /* UIO_MAXIOV */
 #define IOV_TAKEN 64
 
-static uint8_t buffer[BUFFER];
+static LARGE(2) uint8_t buffer[BUFFER];
 
 /* One send, whichever call it came by. */
 struct sending {

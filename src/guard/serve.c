@@ -203,7 +203,7 @@ bool guard_is_needed(void)
 	return poll(&p, 1, 0) == 0;
 }
 
-static uint8_t kept[(1 << 16) / 8];
+static LARGE(2) uint8_t kept[(1 << 16) / 8];
 
 static void keep(int fd)
 {

@@ -118,7 +118,7 @@ static int execute(void *arg)
 /* vfork(2) on a stack of its own; with a guard the child leaves its listener in our descriptors. */
 static pid_t spawn(struct inherited *in)
 {
-	static _Alignas(64) char stack[65536];
+	static LARGE(2) _Alignas(64) char stack[65536];
 	int flags = CLONE_VM | CLONE_VFORK | SIGCHLD | (in->guard ? CLONE_FILES : 0);
 
 	return clone(execute, stack + sizeof(stack), flags, in);

@@ -13,7 +13,7 @@
 #define FILE_MAX (256 * 1024)
 #define ROOM (1024 * 1024)
 
-static char text[FILE_MAX], out[ROOM], local[ROOM], paths[ROOM];
+static LARGE(2) char text[FILE_MAX], out[ROOM], local[ROOM], paths[ROOM];
 
 int import_file(const char *path, bool needed, enum import_format format, struct import *i)
 {

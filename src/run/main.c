@@ -11,10 +11,11 @@
 #include "inherit.h"
 #include "guard.h"
 #include "run.h"
+#include "sys.h"
 
 /* Large, and written to only where they are used. */
-static struct settings settings;
-static struct conf conf;
+static LARGE(1) struct settings settings;
+static LARGE(1) struct conf conf;
 static int command_kind; /* enum program_kind */
 
 /*
@@ -151,7 +152,7 @@ static void say_inherited(const char *words)
 
 static void __attribute__((noreturn)) run(char **argv)
 {
-	static char path[PATH_MAX], library_path[PATH_MAX];
+	static LARGE(1) char path[PATH_MAX], library_path[PATH_MAX];
 	char session[SESSION_NAME];
 	struct command cmd = {.path = path, .argv = argv};
 
