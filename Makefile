@@ -137,7 +137,7 @@ $(B)/obj/tests/unit/%.o: CPPFLAGS += -DVECTORS='"$(abspath tests/unit/decide.vec
 $(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(CORE) $(GUARD)
 	@mkdir -p $(@D)
 	$(EXE) -lcmocka
-$(E2E): $(B)/tests/e2e/%: tests/e2e/programs/%.c $(B)/flags
+$(E2E): $(B)/tests/e2e/%: tests/e2e/programs/%.c $(wildcard tests/e2e/programs/*.h) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(if $(filter static_%,$*),-static) \
 		$(if $(filter i386_%,$*),-m32) -o $@ $< -pthread -ldl $$(sed -n 's,^// ld: ,,p' $<)

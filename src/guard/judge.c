@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include "socks.h"
@@ -204,6 +205,17 @@ static void go_on(struct pending *p)
 		finish(p, step > 0 ? 0 : step);
 }
 
+/* When a connect on a socket that blocks must have been answered (socket(7)). */
+static uint64_t send_deadline(const struct caller *c)
+{
+	struct timeval t = {0};
+
+	if (!c->blocking || sys_getsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)) < 0 ||
+	    (!t.tv_sec && !t.tv_usec))
+		return 0;
+	return sys_now() + (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_usec * 1000u;
+}
+
 static long proxy(struct request *rq, const struct call *c, const struct decision *d, int32_t name,
 		  uint64_t cookie)
 {
@@ -216,6 +228,7 @@ static long proxy(struct request *rq, const struct call *c, const struct decisio
 	if (d->isolate == ISOLATE_PROCESS)
 		p->stream.pid = caller_pid(rq->caller.tid);
 	audit_begin(p);
+	p->until = send_deadline(&p->caller);
 	set_blocking(&p->caller, false);
 	error = stream_start(&p->stream, supervisor.session, p->caller.fd, c->domain);
 	set_blocking(&p->caller, true);
@@ -245,6 +258,7 @@ static long connect_direct(struct request *rq, const struct sockaddr_storage *sa
 	p = pending_add(PENDING_DIRECT, rq, cookie);
 	if (!p)
 		return -EAGAIN;
+	p->until = send_deadline(&p->caller);
 	error = pending_watch(p);
 	if (error)
 		finish(p, error);
@@ -423,6 +437,8 @@ static long judge_listen(struct request *rq)
 	int32_t name;
 	long error = SYS3(SYS_getsockname, rq->caller.fd, &sa, &len);
 
+	if (!supervisor_waits(rq->id))
+		return GONE;
 	if (!error)
 		error = judge_call(&c, rq, CALL_LISTEN, &sa, len, text, &name);
 	if (error)
@@ -434,8 +450,6 @@ static long judge_listen(struct request *rq)
 		say_refused(rq, &c, &d);
 		error = sys_bind(rq->caller.fd, &sa, narrowed(rq, &c, &sa));
 	}
-	if (!supervisor_waits(rq->id))
-		return GONE;
 	return error ? error : SYS2(SYS_listen, rq->caller.fd, (int)rq->data->args[1]);
 }
 
@@ -580,10 +594,29 @@ static void abandon(struct pending *p)
 	pending_drop(p);
 }
 
-void judge_tick(struct pending *p)
+/*
+ * The kernel goes on with such a connect, and so it is with a direct one. A stream's end of the
+ * handshake would come when nobody keeps the program from the socket: it is taken down.
+ */
+static void give_up(struct pending *p)
+{
+	supervisor_answer(p->id, -EINPROGRESS);
+	if (p->kind == PENDING_DIRECT)
+		pending_drop(p);
+	else
+		abandon(p);
+}
+
+void judge_deadline(struct pending *p)
+{
+	if (p->until && p->until <= sys_now())
+		give_up(p);
+	else if (p->kind == PENDING_PROXY && stream_timeout(&p->stream) == 0)
+		go_on(p);
+}
+
+void judge_caller(struct pending *p)
 {
 	if (!supervisor_waits(p->id))
 		abandon(p);
-	else if (p->kind == PENDING_PROXY && stream_timeout(&p->stream) == 0)
-		go_on(p);
 }

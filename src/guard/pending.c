@@ -149,3 +149,14 @@ void pending_each(void (*each)(struct pending *p))
 		if (table.slab[i].kind != PENDING_FREE)
 			each(&table.slab[i]);
 }
+
+void pending_some(void (*each)(struct pending *p), uint64_t until)
+{
+	static uint32_t next;
+
+	for (uint32_t n = table.used; n && sys_now() < until; n--) {
+		next = next < table.used ? next + 1 : 1;
+		if (table.slab[next].kind != PENDING_FREE)
+			each(&table.slab[next]);
+	}
+}

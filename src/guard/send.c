@@ -3,8 +3,8 @@
  * send.c - sends with an address, and messages, on a copy of the socket with a copy of the data.
  *
  * Only programs that the library is not loaded in come here, and few of those send so on a stream. As
- * much as one buffer holds is sent at a time: fewer bytes than asked for are a legal answer of a stream,
- * and one message of many is of sendmmsg(2); a datagram is never larger than the buffer.
+ * much as one buffer holds is sent at a time: fewer bytes than asked for are a legal answer of a stream;
+ * a datagram is never larger than the buffer.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -172,32 +172,52 @@ static long read_message(const struct request *rq, uint64_t at, int flags, struc
 			   s->count * sizeof(s->data[0]));
 }
 
-static long send_at(struct request *rq, uint64_t at, int flags)
+/* `more`: there is data that one answer does not tell of. */
+static long send_at(struct request *rq, uint64_t at, int flags, bool *more)
 {
 	struct sending s;
-	long error = read_message(rq, at, flags, &s);
+	long n = read_message(rq, at, flags, &s);
+	size_t asked = 0;
 
-	return error ? error : send_one(rq, &s);
+	if (n)
+		return n;
+	n = send_one(rq, &s);
+	for (size_t i = 0; i < s.count; i++)
+		asked += s.data[i].iov_len;
+	*more = s.count == IOV_TAKEN || n < 0 || (size_t)n < asked;
+	return n;
 }
 
 long send_message(struct request *rq)
 {
-	return send_at(rq, rq->data->args[1], (int)rq->data->args[2]);
+	bool more;
+
+	return send_at(rq, rq->data->args[1], (int)rq->data->args[2], &more);
 }
 
-/* The first message alone; its length goes where the kernel would put it. */
+/*
+ * As the kernel does it: the count alone tells of an error of any message but the first, and of one
+ * that was sent in part. Only the first waits for room.
+ */
 long send_messages(struct request *rq)
 {
-	uint64_t at = rq->data->args[1];
-	unsigned int len;
-	long n;
+	const uint64_t *a = (const uint64_t *)rq->data->args;
+	const uint32_t count = (uint32_t)a[2] < IOV_MOST ? (uint32_t)a[2] : IOV_MOST;
+	uint32_t sent = 0;
+	uint64_t at = a[1];
+	bool more = false;
+	long n = 0;
 
-	if (!(uint32_t)rq->data->args[2])
-		return 0;
-	n = send_at(rq, at, (int)rq->data->args[3]);
-	if (n < 0 || n == HELD || n == GONE)
-		return n;
-	len = (unsigned int)n;
-	n = caller_write(rq->caller.tid, at + sizeof(struct msghdr), &len, sizeof(len));
-	return n < 0 ? n : 1;
+	for (; sent < count && !more; sent++, at += sizeof(struct mmsghdr)) {
+		unsigned int len;
+
+		n = send_at(rq, at, (int)a[3] | (sent ? MSG_DONTWAIT : 0), &more);
+		if (n < 0 || n == HELD || n == GONE)
+			break;
+		len = (unsigned int)n;
+		n = caller_write(rq->caller.tid, at + sizeof(struct msghdr), &len, sizeof(len));
+		if (n < 0)
+			break;
+	}
+	return n == HELD || n == GONE || !sent ? n : (long)sent;
 }

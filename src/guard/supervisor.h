@@ -39,6 +39,7 @@ struct pending {
 	struct stream stream;
 	struct caller caller;
 	struct seccomp_data data; /* the call */
+	uint64_t until;		  /* SO_SNDTIMEO of a connect: CLOCK_MONOTONIC in ns; 0: none */
 	uint32_t next;		  /* in its chain, or of the free ones; 0: none */
 	uint32_t generation;
 	uint8_t kind; /* enum pending_kind */
@@ -67,6 +68,9 @@ size_t pending_count(void);
 /* Calls `each` for every one that waits. */
 void pending_each(void (*each)(struct pending *p));
 
+/* The same from where it stopped last time, until that time (CLOCK_MONOTONIC, ns) or all had their turn. */
+void pending_some(void (*each)(struct pending *p), uint64_t until);
+
 /* serve.c: sends an answer; false if the caller is gone. `result`: of the call, or -errno. */
 bool supervisor_answer(uint64_t id, int64_t result);
 bool supervisor_let(uint64_t id); /* the kernel goes on with the call */
@@ -75,7 +79,8 @@ bool supervisor_waits(uint64_t id);
 /* judge.c */
 void judge(const struct seccomp_notif *n);
 void judge_event(struct pending *p);
-void judge_tick(struct pending *p);
+void judge_deadline(struct pending *p);
+void judge_caller(struct pending *p);
 
 /* What the judge and its calls share. */
 struct request {

@@ -8,14 +8,9 @@ setup_file()
 {
 	net_up
 	proxy_up embedded
+	privileged_copies
 	in_prog bash -e <<-'END'
-		mkdir $T/tmp/bin
 		cd $T/tmp/bin
-		cp $BUILD/tests/e2e/static_connect $BUILD/tests/e2e/sockets .
-		cp sockets setuid; chmod 4755 setuid
-		cp sockets setgid; chmod 2755 setgid
-		cp sockets setcap; setcap cap_net_raw+ep setcap
-		cp sockets hidden; chmod 4711 hidden
 		printf '#!%s/static_connect\n' $PWD >script; chmod 755 script
 		printf '#!/bin/sh\n%s/static_connect\necho "$?"\n' $PWD >calls-static; chmod 755 calls-static
 		printf '#!/bin/sh\n%s/setuid plain\necho "$?"\n' $PWD >calls-setuid; chmod 755 calls-setuid

@@ -141,3 +141,46 @@ shim()
 {
 	in_prog "$T/build/sockshim" -p "$PROXY" "$@"
 }
+
+# shim_start COMMAND…: in the background; its input is what is written to descriptor 8, its output $T/tmp/session.out.
+# Returns when that has a line "up", and sets SUPERVISOR, the launcher's number in the program's namespace.
+shim_start()
+{
+	rm -f "$T/tmp/session.in"
+	mkfifo -m 666 "$T/tmp/session.in"
+	exec 8<>"$T/tmp/session.in"
+	shim -q "$@" <"$T/tmp/session.in" >"$T/tmp/session.out" 2>&1 8>&- &
+	wait_for 10 grep -qx up "$T/tmp/session.out"
+	SUPERVISOR=$(in_prog --root pgrep -x sockshim)
+}
+
+# shim_signal NAME: to the launcher of shim_start; with STOP, waits until it stands.
+shim_signal()
+{
+	in_prog --root kill "-$1" "$SUPERVISOR"
+	[ "$1" != STOP ] || wait_for 10 in_prog --root grep -q '^State:.T' "/proc/$SUPERVISOR/status"
+}
+
+# shim_end: waits for the command, and prints what it said.
+shim_end()
+{
+	wait $! || true
+	exec 8>&-
+	cat "$T/tmp/session.out"
+}
+
+# privileged_copies: fills $T/tmp/bin with copies of `sockets` that have rights of their own (setuid, setgid, setcap), or
+# cannot be read (hidden), as hidden_static, of `static_guard`.
+privileged_copies()
+{
+	in_prog --root bash -e <<-'END'
+		mkdir $T/tmp/bin
+		cd $T/tmp/bin
+		cp $BUILD/tests/e2e/{sockets,static_guard,static_connect} .
+		cp sockets setuid; chmod 4755 setuid
+		cp sockets setgid; chmod 2755 setgid
+		cp sockets setcap; setcap cap_net_raw+ep setcap
+		cp sockets hidden; chmod 4711 hidden
+		cp static_guard hidden_static; chmod 4711 hidden_static
+	END
+}

@@ -1,74 +1,25 @@
 // SPDX-License-Identifier: MIT
 // static_guard WAY [ADDRESS PORT [COUNT]]: a static program that the guard alone can see.
-#include <arpa/inet.h>
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-static union {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-} to, other;
-static socklen_t to_len;
-static int count;
+#include "static.h"
+
+static struct sockaddr_in other;
 static atomic_int done, good, bad;
-
-static int tcp(void)
-{
-	return socket(to.any.sa_family, SOCK_STREAM, 0);
-}
-
-/* Asks the web server that `fd` is connected to, and prints its answer's body. */
-static int page(int fd)
-{
-	static const char question[] = "GET / HTTP/1.0\r\nHost: x\r\n\r\n";
-	char answer[4096], *body;
-	size_t have = 0;
-	ssize_t n;
-
-	if (write(fd, question, sizeof(question) - 1) < 0)
-		return 1;
-	while ((n = read(fd, answer + have, sizeof(answer) - 1 - have)) > 0)
-		have += (size_t)n;
-	answer[have] = 0;
-	body = strstr(answer, "\r\n\r\n");
-	printf("%s\n", body ? body + 4 : "no answer");
-	close(fd);
-	return !body;
-}
-
-static int said(const char *what, long result)
-{
-	printf("%s%s\n", what, result >= 0 ? "went" : strerrorname_np(errno));
-	return result < 0;
-}
-
-static int get(void)
-{
-	int fd = tcp();
-
-	return connect(fd, &to.any, to_len) < 0 ? said("", -1) : page(fd);
-}
 
 /* A socket that does not block, registered with epoll before it is connected. */
 static int get_nonblocking(void)
@@ -94,7 +45,7 @@ static int get_nonblocking(void)
 	return page(fd);
 }
 
-/* Options set before the connect are still there after it, and the flags of the descriptor too. */
+/* Options set before the connect are still there after it, and the flags of the descriptor too; more can be set. */
 static int options(void)
 {
 	int fd = tcp(), on = 1, value = 0, size = 40000;
@@ -110,6 +61,14 @@ static int options(void)
 	getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &value, &len);
 	if (value != 2 * size)
 		return said("size changed ", 0);
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 5}, sizeof(struct linger)) <
+		    0)
+		return said("after ", -1);
+	value = 0;
+	getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &len);
+	if (!value)
+		return said("not set ", 0);
 	return page(fd);
 }
 
@@ -119,7 +78,8 @@ static int message(void)
 	struct iovec iov[2] = {{(void *)question, 5},
 			       {(void *)(question + 5), sizeof(question) - 6}};
 	struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
-	struct mmsghdr mm = {.msg_hdr = m};
+	struct mmsghdr mm[2] = {{.msg_hdr = {.msg_iov = iov, .msg_iovlen = 1}},
+				{.msg_hdr = {.msg_iov = iov + 1, .msg_iovlen = 1}}};
 	int fd = tcp();
 	char answer[4096];
 	ssize_t n;
@@ -132,9 +92,12 @@ static int message(void)
 	printf("%s\n", n > 15 && strstr(answer, "\r\n\r\n") ? "answered" : "no answer");
 	close(fd);
 	fd = tcp();
-	if (connect(fd, &to.any, to_len) < 0 || sendmmsg(fd, &mm, 1, 0) != 1)
+	if (connect(fd, &to.any, to_len) < 0 || sendmmsg(fd, mm, 2, 0) != 2)
 		return said("sendmmsg ", -1);
-	printf("%u\n", mm.msg_len);
+	printf("%u\n", mm[0].msg_len + mm[1].msg_len);
+	n = recv(fd, answer, sizeof(answer), MSG_WAITALL);
+	if (n <= 15 || !strstr(answer, "\r\n\r\n"))
+		return said("no answer to sendmmsg ", 0);
 	close(fd);
 	fd = tcp();
 	n = sendto(fd, question, sizeof(question) - 1, MSG_FASTOPEN, &to.any, to_len);
@@ -142,36 +105,11 @@ static int message(void)
 	return n < 0;
 }
 
-static void *one_of_many(void *arg)
-{
-	(void)arg;
-	for (int i = 0; i < count; i++) {
-		int fd = tcp();
-
-		if (connect(fd, &to.any, to_len) == 0)
-			atomic_fetch_add(&good, 1);
-		close(fd);
-	}
-	return NULL;
-}
-
-static int storm(void)
-{
-	pthread_t t[16];
-
-	for (int i = 0; i < 16; i++)
-		pthread_create(&t[i], NULL, one_of_many, NULL);
-	for (int i = 0; i < 16; i++)
-		pthread_join(t[i], NULL);
-	printf("%d of %d\n", good, 16 * count);
-	return good != 16 * count;
-}
-
 /* Puts the one and the other address into the same memory, by turns. */
 static void *flip(void *arg)
 {
-	in_addr_t a = to.v4.sin_addr.s_addr, b = other.v4.sin_addr.s_addr;
-	in_port_t pa = to.v4.sin_port, pb = other.v4.sin_port;
+	in_addr_t a = to.v4.sin_addr.s_addr, b = other.sin_addr.s_addr;
+	in_port_t pa = to.v4.sin_port, pb = other.sin_port;
 	struct sockaddr_in *at = arg;
 
 	while (!done) {
@@ -190,9 +128,9 @@ static int race(int by_datagram)
 	pthread_t t;
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
-	other.v4.sin_family = AF_INET;
-	other.v4.sin_port = htons(80);
-	other.v4.sin_addr.s_addr = inet_addr("203.0.113.80");
+	other.sin_family = AF_INET;
+	other.sin_port = htons(80);
+	other.sin_addr.s_addr = inet_addr("203.0.113.80");
 	pthread_create(&t, NULL, flip, &shared);
 	for (int i = 0; i < count; i++) {
 		int s = by_datagram ? fd : socket(AF_INET, SOCK_STREAM, 0);
@@ -259,85 +197,6 @@ static int close_race(void)
 		return 1;
 	}
 	puts("lives");
-	return 0;
-}
-
-/* Many short processes, each with one connect. */
-static int forks(void)
-{
-	int running = 0, status;
-
-	for (int i = 0; i < count; i++) {
-		if (running == 32 && wait(&status) > 0) {
-			running--;
-			good += status == 0;
-		}
-		if (fork() == 0)
-			_exit(connect(tcp(), &to.any, to_len) != 0);
-		running++;
-	}
-	while (wait(&status) > 0)
-		good += status == 0;
-	printf("%d of %d\n", good, count);
-	return good != count;
-}
-
-/* Killed while they wait: what they leave must not stay. */
-static int kills(void)
-{
-	for (int i = 0; i < count; i++) {
-		pid_t pid = fork();
-
-		if (pid == 0)
-			_exit(connect(tcp(), &to.any, to_len) != 0);
-		usleep(i % 7 * 100);
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-	}
-	return get();
-}
-
-/* How many descriptors the supervisor, our parent, has. */
-static int parents_descriptors(void)
-{
-	char path[64];
-	int n = 0;
-	DIR *d;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", getppid());
-	d = opendir(path);
-	while (d && readdir(d))
-		n++;
-	if (d)
-		closedir(d);
-	return n;
-}
-
-/* Waiting callers cost the supervisor a descriptor each, and that only while they live. */
-static int pending(void)
-{
-	pid_t *pids = calloc((size_t)count, sizeof(*pids));
-	int before, during, after;
-
-	usleep(300000); /* it has its own by now */
-	before = parents_descriptors();
-	for (int i = 0; i < count; i++) {
-		pids[i] = fork();
-		if (pids[i] == 0)
-			_exit(connect(tcp(), &to.any, to_len) != 0);
-	}
-	for (int i = 0; i < 100 && parents_descriptors() < before + count; i++)
-		usleep(50000);
-	during = parents_descriptors();
-	for (int i = 0; i < count; i++) {
-		kill(pids[i], SIGKILL);
-		waitpid(pids[i], NULL, 0);
-	}
-	for (int i = 0; i < 100 && parents_descriptors() > before; i++)
-		usleep(50000);
-	after = parents_descriptors();
-	printf("%d %d\n", during - before, after - before);
-	free(pids);
 	return 0;
 }
 
@@ -427,16 +286,33 @@ static int later(void)
 	return get();
 }
 
-/* Outlives the command: asks when nobody waits for it any more; the page goes to the file. */
+/* Outlives the command: asks when the test says so, by a line in $GO; the page goes to $PAGE. */
 static int daemon_get(void)
 {
+	char line[8];
+
 	if (fork() > 0)
 		return 0;
 	setsid();
-	usleep(700000);
-	if (!freopen(getenv("PAGE"), "w", stdout))
+	if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
+		return 1;
+	if (!freopen(getenv("GO"), "r", stdin) || !fgets(line, sizeof(line), stdin) ||
+	    !freopen(getenv("PAGE"), "w", stdout))
 		return 1;
 	return get();
+}
+
+/* The time that a send may take is also what connect(2) may. */
+static int send_timeout(void)
+{
+	const struct timeval tenth = {.tv_usec = 100000};
+	int fd = tcp();
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tenth, sizeof(tenth));
+	said("", connect(fd, &to.any, to_len));
+	signal(SIGPIPE, SIG_IGN);
+	puts(write(fd, "x", 1) < 0 ? "closed" : "open");
+	return 0;
 }
 
 static int pipe_half_close(void)
@@ -452,40 +328,26 @@ static int pipe_half_close(void)
 	return 0;
 }
 
-static const struct {
-	const char *name;
-	int (*run)(void);
-} ways[] = {
-	{"get", get},		{"get-nonblocking", get_nonblocking},
-	{"options", options},	{"message", message},
-	{"storm", storm},	{"race-udp", race_udp},
-	{"race-tcp", race_tcp}, {"close-race", close_race},
-	{"forks", forks},	{"kills", kills},
-	{"pending", pending},	{"clone", by_clone},
-	{"vfork", by_vfork},	{"own-filter", own_filter},
-	{"signals", signals},	{"later", later},
-	{"daemon", daemon_get}, {"half-close", pipe_half_close},
+static const struct way ways[] = {
+	{"get", get},
+	{"get-nonblocking", get_nonblocking},
+	{"options", options},
+	{"message", message},
+	{"race-udp", race_udp},
+	{"race-tcp", race_tcp},
+	{"close-race", close_race},
+	{"clone", by_clone},
+	{"vfork", by_vfork},
+	{"own-filter", own_filter},
+	{"signals", signals},
+	{"later", later},
+	{"daemon", daemon_get},
+	{"half-close", pipe_half_close},
+	{"send-timeout", send_timeout},
+	{0},
 };
 
 int main(int argc, char **argv)
 {
-	const char *address = argc > 2 ? argv[2] : "203.0.113.80";
-	int port = argc > 3 ? atoi(argv[3]) : 80;
-
-	count = argc > 4 ? atoi(argv[4]) : 1;
-	if (inet_pton(AF_INET6, address, &to.v6.sin6_addr) == 1) {
-		to.v6.sin6_family = AF_INET6;
-		to.v6.sin6_port = htons(port);
-		to_len = sizeof(to.v6);
-	} else {
-		inet_pton(AF_INET, address, &to.v4.sin_addr);
-		to.v4.sin_family = AF_INET;
-		to.v4.sin_port = htons(port);
-		to_len = sizeof(to.v4);
-	}
-	for (size_t i = 0; argc > 1 && i < sizeof(ways) / sizeof(ways[0]); i++)
-		if (!strcmp(ways[i].name, argv[1]))
-			return ways[i].run();
-	puts("usage: static_guard WAY [ADDRESS PORT [COUNT]]");
-	return 2;
+	return go(ways, argc, argv);
 }

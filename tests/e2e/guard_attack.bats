@@ -1,0 +1,81 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Races with the supervisor, and processes that do things to each other: never a packet elsewhere.
+
+load lib/common
+
+setup_file()
+{
+	net_up
+	proxy_up embedded
+	in_prog --root ip link set lo up
+}
+
+setup()
+{
+	proxy_use embedded
+	capture_start
+}
+
+teardown_file()
+{
+	net_down
+}
+
+# attack WAY [ARGUMENT…]: as an ordinary user or as root, see `both`
+attack()
+{
+	LIMIT=60 run shim -q "$T/build/tests/e2e/static_attack" "$@"
+}
+
+through_proxy()
+{
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+	assert_no_dns_questions
+}
+
+@test "the address in memory changes while connect is judged, 100,000 times" {
+	printf 'Localhost direct\nMatch host 203.0.113.0/24\n\tRefuse\n' >"$T/tmp/race.conf"
+	check()
+	{
+		LIMIT=60 run shim -q -c "$T/tmp/race.conf" "$T/build/tests/e2e/static_attack" race 127.0.0.1 9 "$1"
+		expect_output 'both ways'
+	}
+	AS=root check 1000
+	AS=user check 100000
+	assert_no_packets
+}
+
+@test "descriptors that processes share" {
+	check()
+	{
+		attack shared-files
+		expect_match "$output" "$WEB_BODY"
+	}
+	both check
+	through_proxy
+}
+
+@test "a sibling is made to connect, by ptrace" {
+	[ "$(uname -m)" = x86_64 ] || skip 'registers of x86-64'
+	check()
+	{
+		attack "$1"
+		expect_match "$output" "$WEB_BODY"
+	}
+	both check ptrace-inject
+	both check ptrace-swap
+	through_proxy
+}
+
+@test "a caller dies, and another process gets its number" {
+	check()
+	{
+		LIMIT=60 run in_prog "$@" "$T/build/sockshim" -q -p "$PROXY" "$T/build/tests/e2e/static_attack" \
+			reuse "$WEB_IP4" 80 1000
+		expect_match "$output" $'^1000 reused\n'"$WEB_BODY"
+	}
+	AS=root check env
+	AS=user check unshare --user --map-root-user --pid --fork --mount-proc
+	through_proxy
+}
