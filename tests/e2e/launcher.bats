@@ -204,6 +204,38 @@ forwards()
 	done
 }
 
+# jobs SHELL: bash, dash, tmux
+jobs_in()
+{
+	in_prog --root rm -f "$T/tmp/hup"
+	run in_prog "$PYTHON" "$T/e2e/programs/launch.py" jobs "$1" "$T/build/sockshim -p $PROXY" "$T/tmp/hup"
+	expect_output "$(printf '%s\n' stopped 'in the background' 'in the foreground' 'job has 33 rows of 77' \
+		'interrupted 130' 'hung up')"
+	wait_for 10 in_prog --root bash -c '! pgrep -x sockshim'
+}
+
+@test "who owns the terminal, ^Z, bg, fg, ^C, its new size, and its end: in bash, dash and tmux" {
+	local shell
+
+	for shell in bash dash tmux; do
+		both jobs_in "$shell"
+	done
+}
+
+@test "a tmux that is wrapped: its server goes through the proxy, and ends as it would" {
+	check()
+	{
+		in_prog --root rm -f "$T/tmp/page"
+		run in_prog env SHELL=/bin/sh TMUX_TMPDIR="$T/tmp" "$T/build/sockshim" -q -p "$PROXY" tmux -L wrapped -f /dev/null \
+			new-session -d "curl -sS http://web.far.test/ >$T/tmp/page"
+		expect_status 0
+		wait_for 10 grep -q "$WEB_BODY" "$T/tmp/page"
+		wait_for 10 in_prog --root bash -c '! pgrep -x sockshim'
+	}
+	both check
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
+
 @test "--help and --version" {
 	run --separate-stderr in_prog "$T/build/sockshim" --help
 	expect_status 0
