@@ -6,6 +6,7 @@ PREFIX       ?= /usr/local
 SYSCONFDIR   ?= /etc
 BINDIR       ?= $(PREFIX)/bin
 LIBDIR       ?= $(PREFIX)/lib
+SBINDIR      ?= $(PREFIX)/sbin
 INCLUDEDIR   ?= $(PREFIX)/include
 MANDIR       ?= $(PREFIX)/share/man
 BASHDIR      ?= $(PREFIX)/share/bash-completion/completions
@@ -204,6 +205,7 @@ install: all $(B)/sockshim.pc ## to PREFIX (/usr/local) under DESTDIR; a configu
 	$(call put,755,$(B)/sockshim,$(BINDIR)/sockshim)
 	$(call put,755,$(B)/sockshimctl,$(BINDIR)/sockshimctl)
 	$(foreach s,$(SCRIPTS),$(call put,755,conf/$(s),$(BINDIR)/$(s)) &&) :
+	$(call put,755,conf/sockshim-system,$(SBINDIR)/sockshim-system)
 	$(foreach h,$(HEADERS),$(call put,644,include/sockshim/$(h),$(INCLUDEDIR)/sockshim/$(h)) &&) :
 	$(foreach m,$(MANUALS),$(call put,644,man/$(m),$(MANDIR)/man$(lastword $(subst ., ,$(m)))/$(m)) &&) :
 	$(call put,644,$(B)/sockshim.pc,$(PKGCONFIGDIR)/sockshim.pc)
@@ -225,7 +227,7 @@ install-torsocks: install ## and the command torsocks, with torsocks' options, a
 uninstall: ## what install wrote; the configuration only if it is unchanged
 	[ "$$(readlink $(DESTDIR)$(BINDIR)/torsocks)" != $(LIBDIR)/sockshim/torsocks.sh ] || \
 		rm -f $(addprefix $(DESTDIR),$(BINDIR)/torsocks $(LIBDIR)/sockshim/torsocks $(LIBDIR)/sockshim/torsocks.sh)
-	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,sockshim sockshimctl $(SCRIPTS)) \
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,sockshim sockshimctl $(SCRIPTS)) $(DESTDIR)$(SBINDIR)/sockshim-system \
 		$(DESTDIR)$(LIBDIR)/sockshim/libsockshim.so $(addprefix $(DESTDIR)$(INCLUDEDIR)/sockshim/,$(HEADERS)) \
 		$(foreach m,$(MANUALS),$(DESTDIR)$(MANDIR)/man$(lastword $(subst ., ,$(m)))/$(m)) \
 		$(DESTDIR)$(PKGCONFIGDIR)/sockshim.pc $(addprefix $(DESTDIR)$(BASHDIR)/,sockshim sockshimctl) $(DESTDIR)$(ZSHDIR)/_sockshim \

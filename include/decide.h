@@ -34,7 +34,16 @@ struct call {
 	/* what the virtual address stands for, the name asked for, sun_path of AF_UNIX; or NULL */
 	const char *name;
 	size_t name_len;
-	const char *exe; /* path of the program, or NULL */
+	const char *exe;       /* path of the program, or NULL */
+	const struct ids *ids; /* whose it is, or NULL; needed if settings.asks_ids */
+};
+
+/* Effective user and groups, the supplementary ones among them. */
+#define IDS_GROUPS 64
+struct ids {
+	uint32_t user;
+	unsigned int group_count;
+	uint32_t groups[IDS_GROUPS];
 };
 
 enum verdict {
@@ -86,7 +95,8 @@ struct decision {
  * Direct, or the very address and port of a configured proxy; never for a datagram but to loopback
  * (with Localhost direct) or a rule's Direct; never for a family off the list of local ones
  * (AF_UNSPEC as disconnect, AF_UNIX, AF_NETLINK, AF_ALG, AF_KEY), nor for a Unix socket that
- * UnixSockets closes.
+ * UnixSockets closes. Where the library is loaded everywhere, a program that a block exempts (user,
+ * group and exe alone, Direct) is passed altogether.
  */
 enum verdict decide(const struct settings *s, const struct call *c, struct decision *d);
 

@@ -45,9 +45,18 @@ struct pattern {
 	bool negated;
 	uint16_t text;	 /* offset of a glob (NUL-terminated) */
 	uint16_t lo, hi; /* ports */
+	uint32_t id;	 /* of a user or group; UNKNOWN_ID until its name is looked up */
 	struct net net;
 };
-enum pattern_kind { PATTERN_HOST, PATTERN_NET, PATTERN_PORT, PATTERN_EXE };
+enum pattern_kind {
+	PATTERN_HOST,
+	PATTERN_NET,
+	PATTERN_PORT,
+	PATTERN_EXE,
+	PATTERN_USER,
+	PATTERN_GROUP
+};
+#define UNKNOWN_ID UINT32_MAX
 
 enum route { ROUTE_NONE, ROUTE_PROXY, ROUTE_DIRECT, ROUTE_REFUSE };
 
@@ -68,6 +77,8 @@ struct settings {
 #define SETTING(field, key, type, choices, def, match, help) SETTING_##type field;
 #include "settings.def"
 #undef SETTING
+	bool asks_ids; /* a Match block has user or group */
+	bool everywhere; /* loaded by /etc/ld.so.preload: what a block says of a whole program counts */
 	uint16_t proxy_count, rule_count, pattern_count, text_used;
 	/* Each is used from its beginning: the first bytes of text share the page of the above. */
 	char text[SETTINGS_TEXT + SETTINGS_PATH]; /* text[0] is NUL: offset 0 is "" */

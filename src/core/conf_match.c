@@ -95,6 +95,12 @@ static const char *read_pattern(struct settings *s, enum pattern_kind kind, char
 		wrong = read_host(s, p, text);
 	} else if (kind == PATTERN_PORT) {
 		wrong = read_ports(p, text);
+	} else if (kind == PATTERN_USER || kind == PATTERN_GROUP) {
+		p->kind = (uint8_t)kind;
+		if (!conf_number(text, strlen(text), UNKNOWN_ID - 1, &p->id))
+			p->id = UNKNOWN_ID;
+		s->asks_ids = true;
+		wrong = conf_add_text(s, text, &p->text);
 	} else {
 		p->kind = PATTERN_EXE;
 		wrong = conf_add_text(s, text, &p->text);
@@ -136,6 +142,10 @@ static int find_kind(const char *word)
 		return PATTERN_HOST;
 	if (conf_same(word, "port"))
 		return PATTERN_PORT;
+	if (conf_same(word, "user"))
+		return PATTERN_USER;
+	if (conf_same(word, "group"))
+		return PATTERN_GROUP;
 	return conf_same(word, "exe") ? PATTERN_EXE : -1;
 }
 
@@ -149,7 +159,7 @@ static const char *read_condition(struct settings *s, char *word, char **words, 
 
 	*about = word;
 	if (kind < 0)
-		return "all, host, port or exe is expected, not";
+		return "all, host, port, exe, user or group is expected, not";
 	if (*seen & 1u << kind)
 		return "one list for each kind: again there is";
 	*seen |= 1u << kind;
@@ -184,7 +194,7 @@ static const char *read_conditions(struct settings *s, char *words, const char *
 			return wrong;
 	}
 	if (!wrong && !all && !seen)
-		wrong = "all, host, port or exe is expected";
+		wrong = "all, host, port, exe, user or group is expected";
 	return wrong;
 }
 

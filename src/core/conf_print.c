@@ -129,7 +129,9 @@ static void put_pattern(struct bytes_out *o, const struct settings *s, const str
 
 static const char *kind_word(uint8_t kind)
 {
-	return kind == PATTERN_PORT ? "port" : kind == PATTERN_EXE ? "exe" : "host";
+	static const char *const words[] = {"host", "host", "port", "exe", "user", "group"};
+
+	return words[kind];
 }
 
 /* Globs and networks share the list behind `host`. */
@@ -146,7 +148,7 @@ static bool list_needs_quotes(const struct settings *s, const struct pattern *p,
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		if ((p[i].kind == PATTERN_HOST || p[i].kind == PATTERN_EXE) &&
+		if (p[i].kind != PATTERN_NET && p[i].kind != PATTERN_PORT &&
 		    needs_quotes(s->text + p[i].text))
 			return true;
 	return false;

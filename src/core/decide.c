@@ -468,6 +468,8 @@ static enum verdict decide_lookup(const struct settings *s, const struct call *c
 enum verdict decide(const struct settings *s, const struct call *c, struct decision *d)
 {
 	memset(d, 0, sizeof(*d));
+	if (s && s->everywhere && rules_exempt(s, c))
+		return answer(d, VERDICT_PASS);
 	switch (c->kind) {
 	case CALL_SOCKET:
 		return decide_socket(s, c, d);

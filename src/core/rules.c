@@ -24,6 +24,7 @@ struct question {
 	const char *name;
 	size_t name_len;
 	const char *exe;
+	const struct ids *ids;
 	bool port_known;
 	uint16_t port;
 	char text[ADDR_TEXT]; /* of `to` */
@@ -51,6 +52,14 @@ static bool exe_matches(const char *glob, const char *exe)
 	return conf_glob(glob, exe, strlen(exe));
 }
 
+static bool group_matches(uint32_t id, const struct ids *ids)
+{
+	for (unsigned int i = 0; i < ids->group_count; i++)
+		if (ids->groups[i] == id)
+			return true;
+	return false;
+}
+
 static bool pattern_matches(const struct settings *s, const struct pattern *p,
 			    const struct question *q)
 {
@@ -59,6 +68,10 @@ static bool pattern_matches(const struct settings *s, const struct pattern *p,
 		return p->lo <= q->port && q->port <= p->hi;
 	case PATTERN_EXE:
 		return exe_matches(s->text + p->text, q->exe);
+	case PATTERN_USER:
+		return p->id == q->ids->user;
+	case PATTERN_GROUP:
+		return group_matches(p->id, q->ids);
 	default:
 		return host_matches(s, p, q);
 	}
@@ -66,9 +79,17 @@ static bool pattern_matches(const struct settings *s, const struct pattern *p,
 
 static bool is_known(uint8_t kind, const struct question *q)
 {
-	if (kind == PATTERN_PORT)
+	switch (kind) {
+	case PATTERN_PORT:
 		return q->port_known;
-	return kind == PATTERN_EXE ? !!q->exe : q->name || q->to;
+	case PATTERN_EXE:
+		return !!q->exe;
+	case PATTERN_USER:
+	case PATTERN_GROUP:
+		return !!q->ids;
+	default:
+		return q->name || q->to;
+	}
 }
 
 /* A host glob and a network belong to one list. */
@@ -99,10 +120,42 @@ static bool list_matches(const struct settings *s, const struct rule *r, uint8_t
 	return found || !wanted;
 }
 
+static bool process_matches(const struct settings *s, const struct rule *r,
+			    const struct question *q)
+{
+	return list_matches(s, r, PATTERN_EXE, q) && list_matches(s, r, PATTERN_USER, q) &&
+	       list_matches(s, r, PATTERN_GROUP, q);
+}
+
 static bool rule_matches(const struct settings *s, const struct rule *r, const struct question *q)
 {
 	return list_matches(s, r, PATTERN_HOST, q) && list_matches(s, r, PATTERN_PORT, q) &&
-	       list_matches(s, r, PATTERN_EXE, q);
+	       process_matches(s, r, q);
+}
+
+/* Does the block speak of whole programs, and of nothing else? */
+static bool is_of_programs(const struct settings *s, const struct rule *r)
+{
+	const struct pattern *p = s->patterns + r->first, *end = p + r->count;
+
+	for (; p < end; p++)
+		if (list_of(p->kind) == PATTERN_HOST || p->kind == PATTERN_PORT)
+			return false;
+	return r->count;
+}
+
+/* What might be refused or proxied by a block before, for some destinations, is not exempt. */
+bool rules_exempt(const struct settings *s, const struct call *c)
+{
+	const struct question q = {.exe = c->exe, .ids = c->ids};
+
+	for (unsigned int i = 0; i < s->rule_count; i++) {
+		const struct rule *r = &s->rules[i];
+
+		if (r->route != ROUTE_NONE && process_matches(s, r, &q))
+			return r->route == ROUTE_DIRECT && is_of_programs(s, r);
+	}
+	return false;
 }
 
 /* A name is matched by its text; the address it was given is none of the rules' business. */
@@ -110,6 +163,7 @@ static void ask(struct question *q, const struct call *c, struct addr *to)
 {
 	memset(q, 0, sizeof(*q));
 	q->exe = c->exe;
+	q->ids = c->ids;
 	q->name = c->name;
 	q->name_len = c->name_len;
 	if (c->name && c->name_len && c->name[c->name_len - 1] == '.')

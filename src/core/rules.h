@@ -14,4 +14,7 @@ struct addr rules_destination(const struct addr *to);
  */
 enum route rules_apply(const struct settings *s, const struct call *c, struct decision *d);
 
+/* Is the program left alone altogether: does the first block that may concern it say Direct of it? */
+bool rules_exempt(const struct settings *s, const struct call *c);
+
 #endif

@@ -56,6 +56,45 @@ static uint64_t status_number(int32_t tid, const char *key, unsigned int base)
 	return n;
 }
 
+/* The decimal numbers behind `key`: at most `max`; how many there are. */
+static unsigned int status_list(const char *text, const char *key, uint32_t *out, unsigned int max)
+{
+	const char *p = strstr(text, key);
+	unsigned int n = 0;
+
+	for (p = p ? p + strlen(key) : ""; n < max && strchr(" \t0123456789", *p) && *p;) {
+		uint32_t value = 0;
+
+		for (; *p == ' ' || *p == '\t'; p++)
+			;
+		if (*p < '0' || *p > '9')
+			break;
+		for (; *p >= '0' && *p <= '9'; p++)
+			value = value * 10 + (uint32_t)(*p - '0');
+		out[n++] = value;
+	}
+	return n;
+}
+
+bool caller_ids(int32_t tid, struct ids *ids)
+{
+	char path[48], text[4096];
+	uint32_t own[2];
+	long len;
+
+	proc_path(path, sizeof(path), tid, "/status");
+	len = sys_slurp(path, text, sizeof(text) - 1);
+	text[len > 0 ? len : 0] = 0;
+	if (status_list(text, "\nUid:", own, 2) != 2)
+		return false;
+	ids->user = own[1]; /* the effective one */
+	if (status_list(text, "\nGid:", own, 2) != 2)
+		return false;
+	ids->groups[0] = own[1];
+	ids->group_count = 1 + status_list(text, "\nGroups:", ids->groups + 1, IDS_GROUPS - 1);
+	return true;
+}
+
 int32_t caller_pid(int32_t tid)
 {
 	int32_t pid = (int32_t)status_number(tid, "\nTgid:", 10);

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "decide.h"
+
 /* The socket that a call is about, as a copy of the caller's descriptor. */
 struct caller {
 	int32_t tid;
@@ -30,6 +32,9 @@ int caller_write(int32_t tid, uint64_t at, const void *from, size_t len);
 
 /* Path of its program ("" if unknown). */
 void caller_exe(int32_t tid, char *out, size_t size);
+
+/* Its effective user and groups. False: it is gone. */
+bool caller_ids(int32_t tid, struct ids *ids);
 
 /* The process that thread `tid` belongs to. */
 int32_t caller_pid(int32_t tid);

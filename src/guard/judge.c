@@ -120,13 +120,17 @@ enum verdict judge_decide(struct call *c, const struct request *rq, struct decis
 {
 	static LARGE(2) char exe[4096];
 	const struct settings *s = &supervisor.session->settings;
+	struct ids ids;
 
+	if (s->asks_ids && caller_ids(rq->caller.tid, &ids))
+		c->ids = &ids;
 	if (s->rule_count) {
 		caller_exe(rq->caller.tid, exe, sizeof(exe));
 		c->exe = exe;
 	}
 	if (decide(s, c, d) != VERDICT_PASS && is_direct_lookup(c, rq))
 		*d = (struct decision){.verdict = VERDICT_PASS};
+	c->ids = NULL;
 	return (enum verdict)d->verdict;
 }
 

@@ -53,6 +53,15 @@ static int fail(struct conf *c, const char *path, int error)
 	return -error;
 }
 
+static void put_words(struct conf *c, const char *what, const char *about)
+{
+	struct bytes_out o = bytes_out_init(c->error, sizeof(c->error));
+
+	bytes_put_text(&o, what);
+	bytes_put_text(&o, about);
+	bytes_put_end(&o);
+}
+
 /* Feeds all of `fd`. 0; -EINVAL with c->error set, or another -errno of read(2) without it. */
 static int feed(struct conf *c, int fd)
 {
@@ -175,6 +184,102 @@ static void resolve_localhost(struct settings *s)
 			s->proxies[i].at = addr_v4(loopback, s->proxies[i].at.port);
 }
 
+static bool starts_entry(const char *line, const char *name, uint32_t *id)
+{
+	size_t len = strlen(name);
+	uint64_t n = 0;
+
+	if (strncmp(line, name, len) != 0 || line[len] != ':')
+		return false;
+	line = strchr(line + len + 1, ':'); /* behind the password */
+	if (!line || line[1] < '0' || line[1] > '9')
+		return false;
+	for (line++; *line >= '0' && *line <= '9' && n < UNKNOWN_ID; line++)
+		n = n * 10 + (uint64_t)(*line - '0');
+	*id = (uint32_t)n;
+	return *line == ':' && n < UNKNOWN_ID;
+}
+
+/* In /etc/passwd or /etc/group alone: nothing that would ask the network. The start of a line is enough. */
+static bool find_id(const char *path, const char *name, uint32_t *id)
+{
+	char line[300], buffer[4096];
+	size_t have = 0;
+	bool found = false;
+	int fd = sys_open(path, O_RDONLY | O_NOCTTY, 0);
+	long n;
+
+	if (fd < 0)
+		return false;
+	while (!found && (n = sys_read(fd, buffer, sizeof(buffer))) > 0) {
+		for (long i = 0; i < n && !found; i++) {
+			if (buffer[i] != '\n') {
+				if (have < sizeof(line) - 1)
+					line[have++] = buffer[i];
+				continue;
+			}
+			line[have] = 0;
+			have = 0;
+			found = starts_entry(line, name, id);
+		}
+	}
+	sys_close(fd);
+	return found;
+}
+
+static int look_up_ids(struct conf *c)
+{
+	struct settings *s = c->out;
+
+	for (unsigned int i = 0; s->asks_ids && i < s->pattern_count; i++) {
+		struct pattern *p = &s->patterns[i];
+		const char *name = s->text + p->text;
+		bool user = p->kind == PATTERN_USER;
+
+		if ((!user && p->kind != PATTERN_GROUP) || p->id != UNKNOWN_ID)
+			continue;
+		if (!find_id(user ? "/etc/passwd" : "/etc/group", name, &p->id)) {
+			put_words(c,
+				  user ? "Match user: not in /etc/passwd: "
+				       : "Match group: not in /etc/group: ",
+				  name);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int finish(struct conf *c)
+{
+	int ret = password(c);
+
+	if (!ret)
+		ret = look_up_ids(c);
+	if (ret)
+		return ret;
+	resolve_localhost(c->out);
+	return conf_finish(c);
+}
+
+int config_everywhere(struct conf *c)
+{
+	int ret = config_file(c, CONFIG_EVERYWHERE_FILE);
+
+	if (!ret)
+		ret = optional_file(c, CONFIG_SYSTEM_FILE);
+	if (!ret)
+		ret = finish(c);
+	c->out->everywhere = true;
+	return ret;
+}
+
+int config_trusted(struct conf *c)
+{
+	int ret = optional_file(c, CONFIG_SYSTEM_FILE);
+
+	return ret ? ret : finish(c);
+}
+
 int config_rest(struct conf *c, char *const *env, const char *file)
 {
 	int ret = config_environment(c, env);
@@ -186,10 +291,5 @@ int config_rest(struct conf *c, char *const *env, const char *file)
 		if (!ret)
 			ret = optional_file(c, CONFIG_SYSTEM_FILE);
 	}
-	if (!ret)
-		ret = password(c);
-	if (ret)
-		return ret;
-	resolve_localhost(c->out);
-	return conf_finish(c);
+	return ret ? ret : finish(c);
 }

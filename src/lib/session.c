@@ -27,7 +27,7 @@
 #define SWEEP_SECONDS 10
 
 /* Changes with every layout: a program must not read what another version wrote. */
-static const uint8_t session_magic[16] = "sockshim ses 4\n";
+static const uint8_t session_magic[16] = "sockshim ses 5\n";
 
 static size_t pages(size_t size)
 {

@@ -100,13 +100,30 @@ int32_t call_name(struct call *c, char text[static NAME_MAX_LEN + 1])
 	return index;
 }
 
+/* Of this process now: daemons change theirs. */
+static const struct ids *own_ids(struct ids *ids)
+{
+	long n = SYS2(SYS_getgroups, IDS_GROUPS - 1, ids->groups + 1);
+
+	ids->user = (uint32_t)SYS0(SYS_geteuid);
+	ids->groups[0] = (uint32_t)SYS0(SYS_getegid);
+	ids->group_count = n > 0 ? (unsigned int)n + 1 : 1;
+	return ids;
+}
+
 enum verdict decide_here(struct call *c, struct decision *d)
 {
 	const struct session *s = here();
+	struct ids ids;
+	enum verdict v;
 
 	if (s && s->settings.rule_count)
 		c->exe = here_exe();
-	return decide(s ? &s->settings : NULL, c, d);
+	if (s && s->settings.asks_ids)
+		c->ids = own_ids(&ids);
+	v = decide(s ? &s->settings : NULL, c, d);
+	c->ids = NULL;
+	return v;
 }
 
 /* A full table says yes to everything new: silence beats a flood. */

@@ -45,8 +45,11 @@ static void remember(const char *text)
 
 void exec_start(const struct session *s)
 {
-	const char *library = s && s->library ? session_library(s) : getenv("LD_PRELOAD");
+	const char *library;
 
+	if (s && s->settings.everywhere)
+		return; /* ld.so sees to it */
+	library = s && s->library ? session_library(s) : getenv("LD_PRELOAD");
 	if (!library || needed_len)
 		return;
 	remember(library);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 
 #include "config.h"
@@ -71,6 +72,36 @@ static const char *unresolved(const struct settings *s)
 	return NULL;
 }
 
+/*
+ * A program with more rights than its caller (AT_SECURE) takes no word from it; and where nobody has
+ * named the library, /etc/ld.so.preload has.
+ */
+static bool is_secure(void)
+{
+	return getauxval(AT_SECURE);
+}
+
+static bool is_everywhere(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return is_secure() || !preload || !strstr(preload, "libsockshim.so");
+}
+
+static int read_settings(struct conf *c)
+{
+	int ret = -ENOENT;
+
+	if (is_everywhere()) {
+		ret = config_everywhere(c);
+		if (ret == -ENOENT)
+			c->error[0] = 0;
+	}
+	if (ret != -ENOENT)
+		return ret;
+	return is_secure() ? config_trusted(c) : config_rest(c, environ, NULL);
+}
+
 /* The parser's own memory is too large for another program's stack. */
 static bool configure(struct settings *out)
 {
@@ -83,7 +114,7 @@ static bool configure(struct settings *out)
 	if (at < 0 && at > -4096)
 		return false;
 	conf_init_zeroed(c, out);
-	ok = config_rest(c, environ, NULL) >= 0;
+	ok = read_settings(c) >= 0;
 	if (!ok)
 		say_broken("", c->error);
 	else
@@ -125,7 +156,7 @@ static struct session *start_session(const char *name)
 
 static struct session *start(void)
 {
-	const char *name = getenv(SESSION_ENV);
+	const char *name = is_secure() ? NULL : getenv(SESSION_ENV);
 	struct session *s, *none = NULL;
 
 	log_start(NULL);
@@ -164,7 +195,7 @@ __attribute__((constructor)) static void begin(void)
 		     true); /* a page that is read before it is written to is mapped twice */
 	real_get();
 	exec_start(here());
-	if (getenv(SESSION_ENV))
+	if (getenv(SESSION_ENV) && !is_secure())
 		fds_adopt_all();
 	else /* where there is a launcher it has done that; a session that begins here has no streams */
 		inherit_scan(here(), say_inherited);

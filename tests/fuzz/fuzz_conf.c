@@ -141,6 +141,8 @@ static const char *const words[] = {
 	"host ",
 	"port ",
 	"exe ",
+	"user ",
+	"group ",
 	"all",
 	"\n",
 	"\nMatch all\n",

@@ -292,13 +292,14 @@ static void test_match(void **state)
 static void test_match_errors(void **state)
 {
 	static const char *const list[][2] = {
-		{"Match\n", "file:1: Match: all, host, port or exe is expected"},
-		{"Match # all\n", "file:1: Match: all, host, port or exe is expected"},
+		{"Match\n", "file:1: Match: all, host, port, exe, user or group is expected"},
+		{"Match # all\n", "file:1: Match: all, host, port, exe, user or group is expected"},
 		{"Match all host a\n",
 		 "file:1: Match: nothing may stand beside all, but there is host"},
 		{"Match host a all\n",
-		 "file:1: Match: all, host, port or exe is expected, not all"},
-		{"Match user a\n", "file:1: Match: all, host, port or exe is expected, not user"},
+		 "file:1: Match: all, host, port, exe, user or group is expected, not all"},
+		{"Match owner a\n",
+		 "file:1: Match: all, host, port, exe, user or group is expected, not owner"},
 		{"Match host\n", "file:1: Match: the list is missing behind host"},
 		{"Match host a,\n", "file:1: Match: an empty pattern"},
 		{"Match host !\n", "file:1: Match: an empty pattern !"},

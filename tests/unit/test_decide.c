@@ -129,6 +129,8 @@ static void read_to(struct call *call, const char *text)
 		net_contains(&s.virtual4, &call->to) || net_contains(&s.virtual6, &call->to);
 }
 
+static struct ids ids;
+
 static void read_word(struct call *call, char *word)
 {
 	if (!strncmp(word, "name=", 5)) {
@@ -136,6 +138,12 @@ static void read_word(struct call *call, char *word)
 		call->name_len = strlen(call->name);
 	} else if (!strncmp(word, "exe=", 4)) {
 		call->exe = word + 4;
+	} else if (!strncmp(word, "user=", 5)) {
+		ids.user = (uint32_t)atoi(word + 5);
+		ids.groups[0] = ids.user + 1;
+		ids.groups[1] = 2000;
+		ids.group_count = 2;
+		call->ids = &ids;
 	} else if (!strncmp(word, "family=", 7)) {
 		call->family = lookup(families, word + 7);
 	} else if (!strncmp(word, "level=", 6)) {
@@ -243,7 +251,9 @@ static void test_vectors(void **state)
 				conf_source(&c, path);
 			}
 			open = true;
-			if (!none && conf_feed(&c, line + 1, strlen(line + 1)))
+			if (!strcmp(line, "> everywhere\n"))
+				s.everywhere = true;
+			else if (!none && conf_feed(&c, line + 1, strlen(line + 1)))
 				fail_msg("line %u: %s", line_number, c.error);
 			continue;
 		}
