@@ -10,10 +10,13 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "guard.h"
+#include "supervisor.h"
 #include "sys.h"
 
 /* Newer than some headers; the values are the kernel's (linux/seccomp.h). */
@@ -37,6 +40,7 @@
 #define SYS_pidfd_getfd 438
 #endif
 #define CAP_PTRACE_BIT (1u << 19)
+#define GRADE_SLOW 254 /* no errno */
 
 /*
  * The gates lie where neither programs, libraries, heaps nor sanitizers put anything; on aarch64 within
@@ -130,13 +134,39 @@ const char *guard_error(int error)
 	}
 }
 
+/* In a child, which wears a filter that allows everything, and so has a listener. */
+static int try_listener(void)
+{
+	struct sock_filter allow = {.code = BPF_RET | BPF_K, .k = SECCOMP_RET_ALLOW};
+	const struct sock_fprog program = {.len = 1, .filter = &allow};
+	long fd;
+
+	SYS5(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	fd = SYS3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+	if (fd < 0)
+		return (int)-fd;
+	return SYS3(SYS_ioctl, fd, NOTIF_SET_FLAGS, SYNC_WAKE_UP) == 0 ? 0 : GRADE_SLOW;
+}
+
 const char *guard_grade(void)
 {
 	/* A wrong pointer: which flags are known is checked before it is read. */
-	long killable = SYS3(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-			     SECCOMP_FILTER_FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE_RECV, 0);
+	const bool killable =
+		SYS3(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+		     SECCOMP_FILTER_FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE_RECV, 0) == -EFAULT;
+	int status = 0;
+	pid_t child = fork();
 
-	return killable == -EFAULT ? "" : ", without WAIT_KILLABLE_RECV (Linux 5.19)";
+	if (child == 0)
+		_exit(try_listener());
+	if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
+		return "";
+	if (WEXITSTATUS(status) == EBUSY)
+		return ", by another supervisor that is there already";
+	if (WEXITSTATUS(status) != GRADE_SLOW)
+		return killable ? "" : ", without WAIT_KILLABLE_RECV (Linux 5.19)";
+	return killable ? ", without SYNC_WAKE_UP (Linux 6.6)"
+			: ", without WAIT_KILLABLE_RECV (Linux 5.19) and SYNC_WAKE_UP (6.6)";
 }
 
 void guard_plan(struct guard_plan *p, struct session *s)

@@ -41,8 +41,6 @@
 #define NOTIF_ID_VALID SECCOMP_IOW(2, __u64) /* SECCOMP_IOR until 5.17: the number was wrong */
 #define NOTIF_ID_VALID_WRONG SECCOMP_IOR(2, __u64)
 #define NOTIF_ADDFD 0x40182103u /* SECCOMP_IOW(3, struct seccomp_notif_addfd), Linux 5.9 */
-#define NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
-#define SYNC_WAKE_UP 1u
 
 struct supervisor supervisor;
 

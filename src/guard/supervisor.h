@@ -11,6 +11,10 @@
 #include "session.h"
 #include "stream.h"
 
+/* Newer than some headers; the values are the kernel's (linux/seccomp.h). */
+#define NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#define SYNC_WAKE_UP 1u /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP */
+
 /* What an epoll event is about: in the high half of its data; the low half is an index. */
 enum source { SOURCE_WAKE = 1, SOURCE_LISTENER, SOURCE_DNS, SOURCE_DNS_STREAM, SOURCE_PENDING };
 

@@ -268,7 +268,48 @@ send_timeout()
 @test "--check says that the guard works, and that a static program can be run" {
 	AS=user run shim --check "$T/build/tests/e2e/static_guard"
 	expect_status 0
-	expect_match "$output" 'guard: works here'
+	expect_match "$output" $'guard: works here(\n|,)'
+	run shim "$T/build/sockshim" --check
+	expect_match "$output" 'guard: works here.*by another supervisor'
+	run in_prog "$T/build/tests/e2e/deny" new "$T/build/sockshim" -p "$PROXY" --check
+	expect_match "$output" 'guard: works here, without WAIT_KILLABLE_RECV .* and SYNC_WAKE_UP'
+}
+
+# under KIND SOCKSHIM-ARGUMENT…: with a kernel, or a container, that has less
+under()
+{
+	local kind=$1
+
+	shift
+	LIMIT=60 run in_prog "$T/build/tests/e2e/deny" "$kind" "$T/build/sockshim" -o Guard=require -p "$PROXY" "$@"
+}
+
+@test "on a kernel as old as may be" {
+	check()
+	{
+		under new "$T/build/tests/e2e/static_guard" signals
+		expect_match "$output" "$WEB_BODY"
+		under new "$T/build/tests/e2e/static_load" storm "$WEB_IP4" 80 10
+		expect_output '160 of 160'
+		under new "$T/build/tests/e2e/static_load" kills "$WEB_IP4" 80 50
+		expect_match "$output" "$WEB_BODY"
+		under new curl -sS http://web.far.test/
+		expect_output "$WEB_BODY"
+	}
+	both check
+	through_proxy
+}
+
+@test "the gate cannot be mapped: the library works through the supervisor" {
+	check()
+	{
+		under gate curl -sS http://web.far.test/
+		expect_output "$WEB_BODY"
+		under gate "$PYTHON" "$T/e2e/programs/fetch_asyncio.py" web.far.test web.far.test
+		expect_match "$output" "$WEB_BODY"
+	}
+	both check
+	through_proxy
 }
 
 @test "descriptors closed and replaced while a connect is pending" {
