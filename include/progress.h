@@ -30,9 +30,11 @@ struct progress {
 	uint32_t need;	 /* what the handshake waits for, as pend_step() says; 0: not yet known */
 	uint8_t state;	 /* enum progress_state */
 	bool waited;	 /* a connect(2) waits for it, and takes its error */
-	int16_t error;	 /* errno, when failed */
-	bool delays;	 /* the program wants no TCP_NODELAY, which the socket has */
-	uint32_t least;	 /* the program's SO_RCVLOWAT, if the socket has another; or 0 */
+	bool told;	 /* the kernel's connect(2) has said 0, to us */
+	bool ended;	/* by connect(2) to AF_UNSPEC, which leaves the error of the last failure */
+	int16_t error;	/* errno, when failed */
+	bool delays;	/* the program wants no TCP_NODELAY, which the socket has */
+	uint32_t least; /* the program's SO_RCVLOWAT, if the socket has another; or 0 */
 	struct stream stream;
 };
 

@@ -101,7 +101,7 @@ static int outcome(const struct connecting *a)
 	return pend_any() && fds_maybe(a->fd) ? -pend_error(a->fd) : 0;
 }
 
-/* Drives it to the end. -EINTR and -EINPROGRESS leave it under way, as the kernel does. */
+/* Drives it to the end. -EINTR and -EAGAIN leave it under way. */
 static int wait_for(const struct connecting *a, struct progress *p)
 {
 	uint64_t limit = pend_limit(a->fd, SO_SNDTIMEO);
@@ -112,57 +112,97 @@ static int wait_for(const struct connecting *a, struct progress *p)
 		err = pend_rest(a->fd, need, limit);
 	if (err || pend_owes(need))
 		set_waited(a, p, false);
-	if (!err)
-		return outcome(a);
-	return err == -EAGAIN ? -EINPROGRESS : err;
+	return err ? err : outcome(a);
 }
 
-/* A stream that is open: the kernel says 0 once to who connected without blocking, then EISCONN. */
-static bool is_open(const struct connecting *a, struct stream_entry *e)
+static bool is_connected(int fd)
 {
 	struct sockaddr_storage peer;
 	socklen_t len = sizeof(peer);
 
-	return streams_find(session_streams(a->s), a->cookie, e) == 0 &&
-	       SYS3(SYS_getpeername, a->fd, &peer, &len) == 0;
+	return SYS3(SYS_getpeername, fd, &peer, &len) == 0;
 }
 
-/* The same where the kernel does not: on a Unix socket. */
+/*
+ * Of an open stream: the kernel says 0 once to who connected without blocking, then EISCONN. Where it
+ * has said that to us, or is a Unix socket's, the entry knows.
+ */
 static int ask_entry(const struct connecting *a, struct stream_entry *e)
 {
-	if (a->family != AF_UNIX)
-		return ask_kernel(a);
-	if (!e->untold)
-		return -EISCONN;
+	int err = a->family == AF_UNIX ? -EISCONN : ask_kernel(a);
+
+	if (!e->untold || (err && err != -EISCONN))
+		return err;
 	e->untold = false;
 	streams_add(session_streams(a->s), e);
 	return 0;
 }
 
+/* The connection that a second connect(2) asks for was there, and is gone. */
+static int abandoned(const struct connecting *a)
+{
+	int error = 0;
+
+	sys_getsockopt(a->fd, SOL_SOCKET, SO_ERROR, &error, sizeof(error));
+	sys_disconnect(a->fd);
+	streams_drop(session_streams(a->s), a->cookie);
+	return error > 0 ? -error : -ECONNABORTED;
+}
+
+/*
+ * Of a socket that had a stream: what connect(2) says, or 1 if it may connect anew. One that was reset
+ * may not until it is disconnected; no address is as short as the one that is used to ask for that.
+ */
+static int ask_again(const struct connecting *a)
+{
+	const struct sockaddr_storage none = {.ss_family = AF_INET};
+	struct stream_entry e;
+	int err;
+
+	if (streams_find(session_streams(a->s), a->cookie, &e) < 0)
+		return 1;
+	if (is_connected(a->fd))
+		return ask_entry(a, &e);
+	if (a->family)
+		return 1;
+	if (e.untold)
+		return abandoned(a);
+	err = sys_connect(a->fd, &none, sizeof(none.ss_family));
+	return err == -EINVAL ? 1 : err;
+}
+
 /* A call while the first is under way, or after it failed. */
 static int again(const struct connecting *a, struct progress *p)
 {
+	bool told = p->told || a->family == AF_UNIX, waited = false;
 	int need = pend_step_known(p, a->cookie, a->fd, a->self), err;
-	struct stream_entry e;
 
 	if (need > 0 && !pend_owes(need)) {
 		if (!pend_blocks(a->fd))
 			return -EALREADY;
-		set_waited(a, p, true);
+		waited = set_waited(a, p, true);
 		err = wait_for(a, p);
 	} else {
 		err = outcome(a);
 	}
-	if (pend_owes(need) && !err)
-		return is_open(a, &e) ? ask_entry(a, &e) : 0;
-	if (err == -EINTR || err == -EINPROGRESS)
+	if (err == -EAGAIN)
+		return -EALREADY;
+	if (err == -EINTR)
 		return err;
 	if (err) {
 		sys_disconnect(
 			a->fd); /* as the kernel does when it tells; nothing to be told remains */
 		return err;
 	}
-	return a->family == AF_UNIX ? 0 : ask_kernel(a); /* says 0, once */
+	if (waited && told)
+		return 0;
+	err = ask_again(a);
+	if (err <= 0)
+		return err;
+	/* a refusal, or a stream that is not listed */
+	if (!a->family)
+		return ask_kernel(a);
+	return is_connected(a->fd) ? 0 : abandoned(a);
 }
 
 static void begin(const struct connecting *a, struct progress *p)
@@ -198,25 +238,24 @@ static int connect_listed(const struct connecting *a, struct progress *p)
 
 	begin(a, p);
 	err = start(a, &p->stream);
-	if (err < 0 && (err != -EINTR || a->family))
+	if (err < 0 && (err != -EINTR || a->family == AF_UNIX))
 		return start_failed(a, p, err);
 	if (a->family)
 		replace_put(a->fd, a->socket, true);
-	blocks =
-		(p->stream.state == STREAM_HANDSHAKE && a->family != AF_UNIX) || pend_blocks(a->fd);
+	p->told = p->stream.state == STREAM_HANDSHAKE && a->family != AF_UNIX;
+	blocks = p->told || pend_blocks(a->fd);
 	p->waited = blocks && err != -EINTR;
 	/* EPOLLOUT wakes a thread that sleeps in epoll_wait(2): its timeout must heed our deadline. */
 	pend_advance(p, a->fd, false, EPOLLOUT);
 	if (err == -EINTR)
 		return err;
-	return blocks ? wait_for(a, p) : -EINPROGRESS;
+	err = blocks ? wait_for(a, p) : -EAGAIN;
+	return err == -EAGAIN ? -EINPROGRESS : err;
 }
 
 /* What connect(2) on the program's own socket would say at once. */
 static int check_own(int fd, int domain)
 {
-	struct sockaddr_storage peer;
-	socklen_t len = sizeof(peer);
 	int own = AF_UNSPEC, err = sys_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &own, sizeof(own));
 	int error = 0;
 
@@ -227,7 +266,7 @@ static int check_own(int fd, int domain)
 		sys_disconnect(fd);
 		return -error;
 	}
-	if (SYS3(SYS_getpeername, fd, &peer, &len) == 0)
+	if (is_connected(fd))
 		return -EISCONN;
 	return own == domain ? 0 : own == AF_INET ? -EAFNOSUPPORT : -EINVAL;
 }
@@ -255,9 +294,9 @@ int tunnel_connect(int fd, const struct call *c, const struct decision *d, int32
 {
 	struct connecting a = {.s = here(), .c = c, .d = d, .name = name, .fd = fd, .socket = fd};
 	struct progresses *t = session_progresses(a.s);
-	struct stream_entry e;
 	struct progress *p;
 	bool listed;
+	int err;
 
 	a.family = stream_family(&a.s->settings.proxies[d->proxy % SETTINGS_PROXIES], c->domain);
 	a.cookie = sys_cookie(fd);
@@ -265,12 +304,15 @@ int tunnel_connect(int fd, const struct call *c, const struct decision *d, int32
 		return ask_kernel(&a); /* EBADF, ENOTSOCK */
 	a.self = (uint32_t)sys_gettid();
 	p = progress_find(t, a.cookie);
-	if (p) {
+	if (p && !p->ended) {
 		fds_mark(fd);
 		return again(&a, p);
 	}
-	if (is_open(&a, &e))
-		return ask_entry(&a, &e);
+	if (p)
+		pend_error(fd);
+	err = ask_again(&a);
+	if (err <= 0)
+		return err;
 	listed = fd < PEND_FDS && fds_ready() && !regs_too_many(fd);
 	if (a.family)
 		return connect_replaced(&a, listed);

@@ -7,6 +7,8 @@
  * parent; a page that the kernel wipes in a fork tells the two apart.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "pend.h"
@@ -34,7 +36,7 @@ atomic_bool pend_ever;
 atomic_bool pend_limits;
 
 static _Atomic(struct fds *) the_fds;
-static atomic_int highest; /* number with a bit, since the start */
+static atomic_int highest; /* number with a bit of either kind, since the start */
 
 static struct fds *fds_make(void)
 {
@@ -95,15 +97,21 @@ bool fds_maybe(int fd)
 	       atomic_load_explicit(&f->maybe[fd / BITS], memory_order_relaxed) & bit(fd);
 }
 
+static void note_highest(int fd)
+{
+	int top = highest;
+
+	while (top < fd && !atomic_compare_exchange_weak(&highest, &top, fd))
+		;
+}
+
 void fds_mark(int fd)
 {
 	struct fds *f = fds_get();
-	int top = highest;
 
 	if (!f || fd < 0 || fd >= PEND_FDS)
 		return;
-	while (top < fd && !atomic_compare_exchange_weak(&highest, &top, fd))
-		;
+	note_highest(fd);
 	pend_ever = true;
 	if (!(atomic_fetch_or(&f->maybe[fd / BITS], bit(fd)) & bit(fd)))
 		atomic_fetch_add(&pend_hot, 1);
@@ -117,16 +125,19 @@ void fds_unmark(int fd)
 		atomic_fetch_sub(&pend_hot, 1);
 }
 
+static void each_bit(const _Atomic uint64_t *set, void (*each)(int fd, void *arg), void *arg)
+{
+	for (int word = 0; word <= highest / BITS; word++)
+		for (uint64_t bits = set[word]; bits; bits &= bits - 1)
+			each(word * BITS + __builtin_ctzll(bits), arg);
+}
+
 void fds_each(void (*each)(int fd, void *arg), void *arg)
 {
 	struct fds *f = fds_get();
 
-	for (int word = 0; f && word <= highest / BITS; word++) {
-		uint64_t bits = f->maybe[word];
-
-		for (; bits; bits &= bits - 1)
-			each(word * BITS + __builtin_ctzll(bits), arg);
-	}
+	if (f)
+		each_bit(f->maybe, each, arg);
 }
 
 void fds_copied(int old, int copy)
@@ -136,10 +147,27 @@ void fds_copied(int old, int copy)
 
 	if (!f)
 		return;
+	note_highest(old > copy ? old : copy);
 	atomic_fetch_or(&f->copies[old / BITS], bit(old));
 	atomic_fetch_or(&f->copies[copy / BITS], bit(copy));
-	if (fds_maybe(old))
+	if (fds_maybe(old)) {
 		fds_mark(copy);
+		pend_copied(copy);
+	}
+}
+
+/* Nothing is registered by this number: what was noted is of the past. */
+void fds_fresh(int fd)
+{
+	struct fds *f = atomic_load_explicit(&the_fds, memory_order_acquire);
+	bool noted = false;
+
+	if (!f || fd < 0 || fd >= PEND_FDS)
+		return;
+	for (int i = 0; i < REGS_EACH; i++)
+		noted |= f->regs[fd][i].epoll || f->regs[fd][i].events;
+	if (noted && !fds_borrowed())
+		memset(f->regs[fd], 0, sizeof(f->regs[fd]));
 }
 
 struct copies {
@@ -152,6 +180,20 @@ static void mark_copy(int fd, void *arg)
 	struct copies *c = arg;
 
 	if (fd != c->fd && sys_cookie(fd) == c->cookie) {
+		fds_mark(fd);
+		c->found++;
+	}
+}
+
+/* A number that was closed may still be registered with an epoll for this socket. */
+static void mark_closed(int fd, void *arg)
+{
+	struct copies *c = arg;
+
+	if (fd == c->fd || !regs_any(fd) || SYS2(SYS_fcntl, fd, F_GETFD) != -EBADF)
+		return;
+	regs_hide(fd, c->fd, c->cookie, EPOLLET);
+	if (regs_ours(fd, c->cookie)) {
 		fds_mark(fd);
 		c->found++;
 	}
@@ -172,6 +214,7 @@ void fds_find_copies(int fd, uint64_t cookie)
 	if (!fds_has_copies(fd))
 		return;
 	sys_each_fd(mark_copy, &c);
+	each_bit(f->copies, mark_closed, &c);
 	if (!c.found && !fds_borrowed())
 		atomic_fetch_and(&f->copies[fd / BITS], ~bit(fd));
 }

@@ -41,17 +41,22 @@ static bool take(int epoll, int fd, struct epoll_event *e, bool *moved)
 {
 	struct reg *r = regs_find(epoll, fd);
 	int need = pend_step(fd);
+	uint64_t other = need || !r ? 0 : regs_closed(fd);
 
-	if (need) {
+	if (other)
+		pend_step_cookie(other);
+	if (need || (other && pend_is(other))) {
 		*moved = true;
 		if (pend_owes(need))
 			return r && regs_writable(r, fd, e);
-		if (r && e->events & ~((uint32_t)need | EPOLLERR | EPOLLHUP | EPOLLRDHUP))
-			regs_hide(fd, r->cookie, (uint32_t)need);
+		if (need && r && e->events & ~((uint32_t)need | EPOLLERR | EPOLLHUP | EPOLLRDHUP))
+			regs_hide(fd, fd, r->cookie, (uint32_t)need);
 		return false;
 	}
-	regs_show(fd);
-	if (!r || !regs_lost(r)) {
+	regs_show(fd, fd);
+	if (!r || regs_fired(r))
+		return false;
+	if (!regs_lost(r)) {
 		*moved = true;
 		return false;
 	}

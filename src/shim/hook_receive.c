@@ -45,6 +45,7 @@ static int accept_allowed(int fd, struct sockaddr *peer, socklen_t *len, int fla
 	}
 	if (got >= 0)
 		errno = before;
+	fds_fresh(got);
 	return got;
 }
 

@@ -18,10 +18,13 @@ WRAP int socket(int domain, int type, int protocol)
 			 .type = type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK),
 			 .protocol = protocol};
 	struct decision d;
+	int fd;
 
 	if (decide_here(&c, &d) == VERDICT_REFUSE)
 		return (int)libc_result(-refuse(&c, &d));
-	return real.socket(domain, type, protocol);
+	fd = real.socket(domain, type, protocol);
+	fds_fresh(fd);
+	return fd;
 }
 
 /* An IPv6 address on an IPv4 socket: the kernel's refusal comes before ours. */
@@ -176,6 +179,17 @@ bool find_stream(int fd, struct stream_entry *e)
 	return cookie && streams_find(session_streams(s), cookie, e) == 0;
 }
 
+/* Of a connection that is shut down connect(2) says EISCONN, also to who was owed a 0. */
+static void connect_told(int fd)
+{
+	struct stream_entry e;
+
+	if (find_stream(fd, &e) && e.untold) {
+		e.untold = false;
+		streams_add(session_streams(here()), &e);
+	}
+}
+
 static bool holds_half_close(int fd)
 {
 	struct stream_entry e;
@@ -204,6 +218,7 @@ WRAP int shutdown(int fd, int how)
 	}
 	if (need && how != SHUT_WR)
 		held_deafen(fd);
+	connect_told(fd);
 	if (how == SHUT_WR && holds_half_close(fd)) {
 		errno = before;
 		return 0;

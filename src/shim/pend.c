@@ -32,13 +32,13 @@ static void unhint(int fd)
 {
 	const struct session *s = here();
 
-	if (fds_borrowed())
+	if (fds_borrowed() || regs_closed(fd))
 		return;
 	fds_unmark(fd);
 	if (s && progress_find(session_progresses(s), sys_cookie(fd)))
 		fds_mark(fd); /* just now, by another thread */
 	else
-		regs_show(fd);
+		regs_show(fd, fd);
 }
 
 struct progress *pend_find(int fd, uint64_t *cookie)
@@ -59,14 +59,15 @@ struct progress *pend_find(int fd, uint64_t *cookie)
 struct copies {
 	uint64_t cookie;
 	uint32_t events; /* 0: show */
+	int fd;
 };
 
-static void turn(int fd, uint64_t cookie, uint32_t events)
+static void turn(int fd, int copy, uint64_t cookie, uint32_t events)
 {
 	if (events)
-		regs_hide(fd, cookie, events);
+		regs_hide(fd, copy, cookie, events);
 	else
-		regs_show(fd);
+		regs_show(fd, copy);
 }
 
 static void turn_copy(int fd, void *arg)
@@ -74,15 +75,17 @@ static void turn_copy(int fd, void *arg)
 	const struct copies *c = arg;
 
 	if (sys_cookie(fd) == c->cookie)
-		turn(fd, c->cookie, c->events);
+		turn(fd, fd, c->cookie, c->events);
+	else if (regs_ours(fd, c->cookie))
+		turn(fd, c->fd, c->cookie, c->events);
 }
 
 /* The registrations of all numbers of the socket. */
 static void turn_all(struct progress *p, int fd, uint32_t events)
 {
-	struct copies c = {p->cookie, events};
+	struct copies c = {p->cookie, events, fd};
 
-	turn(fd, p->cookie, events);
+	turn(fd, fd, p->cookie, events);
 	if (fds_has_copies(fd))
 		fds_each(turn_copy, &c);
 }
@@ -153,7 +156,7 @@ static void failed(struct progress *p, int fd, int error)
 /* Lists it as connected; again, with all bytes of the handshake, when a reply that was owed is there. */
 static void list(const struct progress *p)
 {
-	bool untold = p->stream.domain && !p->waited;
+	bool untold = (p->stream.domain || p->told) && !p->waited;
 	struct stream_entry e;
 
 	if (p->need & PEND_OWED && !streams_find(session_streams(here()), p->cookie, &e))
@@ -211,11 +214,33 @@ int pend_step_known(struct progress *p, uint64_t cookie, int fd, uint32_t self)
 		need = __atomic_load_n(&p->need, __ATOMIC_RELAXED);
 		return need ? (int)need : POLLIN;
 	}
-	if (p->state == PROGRESS_FAILED) {
+	if (p->state != PROGRESS_UNDER_WAY) {
 		progress_unlock(p);
 		return 0;
 	}
 	return pend_advance(p, fd, how == PROGRESS_STOLEN, 0);
+}
+
+static void find_number(int fd, void *arg)
+{
+	struct copies *c = arg;
+
+	if (c->fd < 0 && sys_cookie(fd) == c->cookie)
+		c->fd = fd;
+}
+
+int pend_step_cookie(uint64_t cookie)
+{
+	struct copies c = {.cookie = cookie, .fd = -1};
+	struct progress *p = progress_find(session_progresses(here()), cookie);
+
+	fds_each(find_number, &c);
+	if (!p || c.fd < 0 || progress_lock(p, cookie, (uint32_t)sys_gettid()) != PROGRESS_LOCKED)
+		return 0;
+	if (p->state == PROGRESS_UNDER_WAY)
+		return pend_advance(p, c.fd, false, EPOLLRDHUP);
+	progress_unlock(p);
+	return 0;
 }
 
 bool pend_is(uint64_t cookie)
@@ -299,8 +324,12 @@ void pend_forget(int fd)
 
 	if (!p || !insist(p, cookie))
 		return;
-	if (p->state == PROGRESS_UNDER_WAY)
-		audit_end(here(), &p->stream, cookie, ECANCELED);
+	if (p->state == PROGRESS_FAILED) {
+		p->ended = true;
+		progress_unlock(p);
+		return;
+	}
+	audit_end(here(), &p->stream, cookie, ECANCELED);
 	pend_forget_locked(p, fd);
 }
 
@@ -314,6 +343,19 @@ int pend_epoll_ctl(int epoll, int op, int fd, const struct epoll_event *e)
 	err = regs_change(epoll, op, fd, e, p);
 	progress_unlock(p);
 	return err;
+}
+
+/* A copy may have a number that is still registered for this socket. */
+void pend_copied(int copy)
+{
+	uint64_t cookie;
+	struct progress *p = regs_any(copy) && !fds_borrowed() ? pend_find(copy, &cookie) : NULL;
+
+	if (!p || !insist(p, cookie))
+		return;
+	if (p->state == PROGRESS_UNDER_WAY)
+		regs_hide(copy, copy, cookie, p->need ? p->need : EPOLLIN);
+	progress_unlock(p);
 }
 
 static void look(int fd, void *arg)
@@ -456,7 +498,7 @@ bool pend_may(int fd, int flags, int option)
 	int was = errno, err;
 
 	pend_sweep();
-	if (!fds_maybe(fd))
+	if (!fds_maybe(fd) || flags & MSG_ERRQUEUE) /* the kernel's own: no connection needed */
 		return true;
 	err = before(fd, flags, option);
 	errno = err ? -err : was;

@@ -35,6 +35,7 @@ void fds_mark(int fd);
 void fds_unmark(int fd);
 void fds_each(void (*each)(int fd, void *arg), void *arg); /* those with a bit */
 void fds_copied(int old, int copy);			   /* after dup(2) and its like */
+void fds_fresh(int fd);					   /* after socket(2) and its like */
 bool fds_has_copies(int fd);
 void fds_find_copies(int fd, uint64_t cookie); /* marks other numbers of this socket */
 void fds_adopt(int fd);			       /* marks it if its stream is under way */
@@ -52,12 +53,15 @@ struct reg {
 #define REG_OURS (1u << 20)
 struct reg *fds_regs(int fd); /* REGS_EACH of them, or NULL */
 bool regs_any(int fd);
-bool regs_too_many(int fd);	     /* in more epolls than are noted: cannot be hidden */
-bool regs_lost(const struct reg *r); /* the mark cannot be taken away */
+bool regs_too_many(int fd);	      /* in more epolls than are noted: cannot be hidden */
+bool regs_fired(const struct reg *r); /* one-shot, and it has: nothing of it is shown */
+bool regs_lost(const struct reg *r);  /* the mark cannot be taken away */
 void regs_note(int epoll, int op, int fd, const struct epoll_event *e); /* a call that succeeded */
-void regs_hide(int fd, uint64_t cookie,
-	       uint32_t events); /* to our mark; events: EPOLLIN, EPOLLOUT, EPOLLET */
-void regs_show(int fd);		 /* back to the program's */
+/* To our mark, and back to the program's. `copy`: `fd`, or if that is closed a number that is not. */
+void regs_hide(int fd, int copy, uint64_t cookie, uint32_t events);
+void regs_show(int fd, int copy);
+bool regs_ours(int fd, uint64_t cookie); /* are there such with our mark for this socket? */
+uint64_t regs_closed(int fd); /* a socket under way that had this number, and is registered by it */
 /* While another socket takes the number: out of their epolls, and in again, hidden if `cookie`. */
 void regs_leave(int fd);
 void regs_enter(int fd, uint64_t cookie);
@@ -80,6 +84,9 @@ static inline bool pend_owes(int need)
  */
 int pend_step(int fd);
 bool pend_is(uint64_t cookie); /* is this socket's stream under way? */
+/* By any number of the socket; its registrations are renewed. */
+int pend_step_cookie(uint64_t cookie);
+void pend_copied(int copy);
 int pend_step_known(struct progress *p, uint64_t cookie, int fd, uint32_t self);
 struct progress *pend_find(int fd, uint64_t *cookie);
 /* The same for one that is locked; unlocks it. `also`: more events that wake an epoll, once. */
@@ -103,7 +110,7 @@ static inline bool pend_may_write(int fd, int flags)
 {
 	return !pend_any() || pend_may(fd, flags, SO_SNDTIMEO);
 }
-/* Forgets a stream under way, as connect(2) to AF_UNSPEC does. */
+/* Forgets a stream under way, as connect(2) to AF_UNSPEC does; an error that nobody saw stays. */
 void pend_forget(int fd);
 void pend_forget_locked(struct progress *p, int fd);
 void pend_sweep(void);

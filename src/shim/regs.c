@@ -10,6 +10,7 @@
  * Each epoll_ctl(2) is noted, also before connect(2): the kernel does not tell what was registered.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "bytes.h"
@@ -19,7 +20,7 @@
 #define REG_LOST                                                                                   \
 	(1u << 21) /* the kernel has our mark for ever: its descriptor was closed, a copy not */
 #define REG_MANY (1u << 22)  /* in more epolls than fit */
-#define REG_FIRED (1u << 23) /* regs_leave(): one-shot, and it has */
+#define REG_FIRED (1u << 23) /* one-shot, it has, and was entered anew: nothing of it is shown */
 #define REG_FLAGS (REG_OURS | REG_LOST | REG_MANY | REG_FIRED)
 
 /* What a registration that has fired still has. */
@@ -142,6 +143,24 @@ static int replace(const struct reg *r, int fd, uint32_t events, uint64_t data)
 	return err ? err : ctl(epoll, EPOLL_CTL_ADD, fd, events, data);
 }
 
+/*
+ * What is registered stays so when its number is closed while a copy of the socket is open. It can be
+ * named again only by that number, so the copy gets it for the time of the call, if it is free.
+ */
+static int replace_by(const struct reg *r, int fd, int copy, uint32_t events, uint64_t data)
+{
+	int at, err = -ENOENT;
+
+	if (copy == fd)
+		return replace(r, fd, events, data);
+	at = (int)SYS3(SYS_fcntl, copy, F_DUPFD_CLOEXEC, fd);
+	if (at == fd)
+		err = replace(r, fd, events, data);
+	if (at >= 0)
+		sys_close(at);
+	return err;
+}
+
 /* One line of fdinfo: "tfd: 5 events: 19 data: …". The events of `fd`, or -1 if it is not there. */
 static int64_t line_events(const char *line, int fd)
 {
@@ -213,16 +232,47 @@ static uint32_t hidden(uint32_t need, uint32_t theirs)
 	return need & PEND_OWED ? ours | (theirs & (WRITABLE | EPOLLET | EPOLLONESHOT)) : ours;
 }
 
-static void hide_one(struct reg *r, int fd, uint64_t cookie, uint32_t events)
+static bool is_ours(const struct reg *r, uint64_t cookie)
+{
+	return r->epoll && r->cookie == cookie && (flags_of(r) & (REG_OURS | REG_LOST)) == REG_OURS;
+}
+
+bool regs_ours(int fd, uint64_t cookie)
+{
+	const struct reg *r = fds_regs(fd);
+
+	for (int i = 0; r && i < REGS_EACH; i++)
+		if (is_ours(&r[i], cookie))
+			return true;
+	return false;
+}
+
+uint64_t regs_closed(int fd)
+{
+	const struct reg *r = fds_regs(fd);
+	uint64_t own = sys_cookie(fd);
+
+	for (int i = 0; r && i < REGS_EACH; i++)
+		if (r[i].cookie != own && is_ours(&r[i], r[i].cookie) && pend_is(r[i].cookie))
+			return r[i].cookie;
+	return 0;
+}
+
+static void hide_one(struct reg *r, int fd, int copy, uint64_t cookie, uint32_t events)
 {
 	uint32_t was = flags_of(r);
 	int err;
 
-	if (!(was & REG_OURS) && was & EPOLLONESHOT && has_fired(r->epoll - 1, fd))
+	if (was & REG_OURS && r->cookie != cookie) { /* of a socket that had the number before */
+		r->epoll = 0;
+		return;
+	}
+	if (was & REG_FIRED ||
+	    (!(was & REG_OURS) && was & EPOLLONESHOT && has_fired(r->epoll - 1, fd)))
 		return;
 	r->cookie = cookie;
 	__atomic_fetch_or(&r->events, REG_OURS, __ATOMIC_RELAXED);
-	err = replace(r, fd, hidden(events, was), mark_of(fd));
+	err = replace_by(r, fd, copy, hidden(events, was), mark_of(fd));
 	if (err >= 0)
 		return;
 	if (was & REG_OURS && err != -EBADF && err != -EINVAL) /* else the epoll is closed */
@@ -231,16 +281,16 @@ static void hide_one(struct reg *r, int fd, uint64_t cookie, uint32_t events)
 		r->epoll = 0; /* a note of the past */
 }
 
-void regs_hide(int fd, uint64_t cookie, uint32_t events)
+void regs_hide(int fd, int copy, uint64_t cookie, uint32_t events)
 {
 	struct reg *r = fds_regs(fd);
 
 	for (int i = 0; r && i < REGS_EACH; i++)
 		if (r[i].epoll)
-			hide_one(&r[i], fd, cookie, events);
+			hide_one(&r[i], fd, copy, cookie, events);
 }
 
-void regs_show(int fd)
+void regs_show(int fd, int copy)
 {
 	struct reg *r = fds_regs(fd);
 
@@ -248,7 +298,7 @@ void regs_show(int fd)
 		if (!r[i].epoll ||
 		    !(__atomic_fetch_and(&r[i].events, ~REG_OURS, __ATOMIC_ACQ_REL) & REG_OURS))
 			continue;
-		if (replace(&r[i], fd, flags_of(&r[i]) & ~REG_FLAGS, r[i].data) < 0)
+		if (replace_by(&r[i], fd, copy, flags_of(&r[i]) & ~REG_FLAGS, r[i].data) < 0)
 			__atomic_fetch_or(&r[i].events, REG_LOST, __ATOMIC_RELAXED);
 	}
 }
@@ -272,18 +322,18 @@ void regs_leave(int fd)
 /* Hidden ones are quiet until the handshake has something to wait for. */
 static void enter_one(struct reg *r, int fd, uint64_t cookie)
 {
-	uint32_t was = __atomic_fetch_and(&r->events, ~(REG_OURS | REG_FIRED), __ATOMIC_RELAXED);
+	uint32_t was = __atomic_fetch_and(&r->events, ~REG_OURS, __ATOMIC_RELAXED);
 	uint32_t events = was & ~REG_FLAGS;
-	bool ours = cookie && !(was & REG_FIRED);
+	bool fired = was & REG_FIRED, ours = cookie && !fired;
 
 	r->cookie = cookie;
-	if (was & REG_FIRED)
-		events &= PRIVATE;
+	if (fired)
+		events &= PRIVATE; /* the kernel adds EPOLLERR and EPOLLHUP, once */
 	if (ours) {
 		__atomic_fetch_or(&r->events, REG_OURS, __ATOMIC_RELAXED);
 		events = EPOLLET | EPOLLRDHUP;
 	}
-	if (ctl(r->epoll - 1, EPOLL_CTL_ADD, fd, events, ours ? mark_of(fd) : r->data) < 0)
+	if (ctl(r->epoll - 1, EPOLL_CTL_ADD, fd, events, ours || fired ? mark_of(fd) : r->data) < 0)
 		r->epoll = 0;
 }
 
@@ -294,6 +344,11 @@ void regs_enter(int fd, uint64_t cookie)
 	for (int i = 0; r && i < REGS_EACH; i++)
 		if (r[i].epoll)
 			enter_one(&r[i], fd, cookie);
+}
+
+bool regs_fired(const struct reg *r)
+{
+	return flags_of(r) & REG_FIRED;
 }
 
 bool regs_lost(const struct reg *r)
@@ -315,7 +370,7 @@ bool regs_writable(struct reg *r, int fd, struct epoll_event *e)
 		if (!(__atomic_fetch_and(&r->events, ~REG_OURS, __ATOMIC_ACQ_REL) & REG_OURS))
 			return false; /* just now shown, and armed, by another thread */
 	} else if (!seen || (theirs & EPOLLET && e->events & ~WRITABLE)) {
-		hide_one(r, fd, r->cookie, POLLIN | PEND_OWED);
+		hide_one(r, fd, fd, r->cookie, POLLIN | PEND_OWED);
 	}
 	e->events = seen;
 	e->data.u64 = r->data;

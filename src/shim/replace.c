@@ -159,6 +159,8 @@ static void put_at(int fd, void *arg)
 	flags = SYS2(SYS_fcntl, fd, F_GETFD);
 	SYS3(SYS_dup3, p->made, fd, flags > 0 && (flags & FD_CLOEXEC) ? O_CLOEXEC : 0);
 	regs_enter(fd, p->hide);
+	if (p->hide)
+		fds_mark(fd); /* another thread may have found nothing here a moment ago */
 }
 
 void replace_put(int fd, int made, bool hide)

@@ -133,7 +133,8 @@ replaced()
 # conforms PROXY: a connection in progress behaves as the kernel's own
 conforms()
 {
-	LIMIT=120 run in_prog --root env CONFORM_STAYS=1 "$PYTHON" "$T/e2e/programs/conform.py" "$T/build" 1 "${SEQUENCES:-200}" "$1"
+	LIMIT=120 run in_prog --root env CONFORM_STAYS=1 "$PYTHON" "$T/e2e/programs/conform.py" "$T/build" \
+		"${SEED:-$RANDOM$RANDOM}" "${SEQUENCES:-1000}" "$1"
 	expect_status 0
 }
 
@@ -164,6 +165,6 @@ conforms()
 	far_start v6-proxy "$T/build/sockshimctl" proxy --listen "[$FAR_IP6]:1085" "${names[@]}"
 	wait_for 10 far_listening 1085
 	replaced "socks5://[$FAR_IP6]:1085"
-	conforms '[::1]:1080'
+	conforms '[fd00:200::2]:1080'
 	assert_only_proxy_traffic "$FAR_IP6" 1085
 }

@@ -106,6 +106,11 @@ print(["%x" % e for _, e in ep.poll(5)], s.getsockopt(socket.SOL_SOCKET, socket.
 }
 
 @test "random sequences of calls: a connection in progress behaves as the kernel's own" {
-	LIMIT=120 run in_prog --root "$PYTHON" "$T/e2e/programs/conform.py" "$T/build" 1 "${SEQUENCES:-1000}"
-	expect_status 0
+	check()
+	{
+		LIMIT=300 run in_prog --root env AS="$AS" "$PYTHON" "$T/e2e/programs/conform.py" "$T/build" \
+			"${SEED:-$RANDOM$RANDOM}" "${SEQUENCES:-5000}"
+		expect_status 0
+	}
+	both check
 }
