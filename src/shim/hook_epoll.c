@@ -80,8 +80,8 @@ static int sift(int epoll, struct epoll_event *events, int n, bool *moved)
 	return kept;
 }
 
-static int wait_slowly(int epoll, struct epoll_event *events, int max, uint64_t end,
-		       const sigset_t *mask)
+SLOWLY static int wait_slowly(int epoll, struct epoll_event *events, int max, uint64_t end,
+			      const sigset_t *mask)
 {
 	int was = errno, got, kept;
 	bool over, moved;
@@ -101,15 +101,19 @@ static int wait_slowly(int epoll, struct epoll_event *events, int max, uint64_t 
 	return kept;
 }
 
-/* For a call that began when nothing was under way; then only marks are looked for. */
-static int wait_over(int epoll, struct epoll_event *events, int max, int got, int64_t ns,
-		     const sigset_t *mask)
+/* May events of a call that began when nothing was under way have our mark? */
+static inline bool may_be_marked(int got)
+{
+	return got > 0 &&
+	       __builtin_expect(atomic_load_explicit(&pend_ever, memory_order_relaxed), 0);
+}
+
+SLOWLY static int wait_over(int epoll, struct epoll_event *events, int max, int got, int64_t ns,
+			    const sigset_t *mask)
 {
 	int was = errno, kept;
 	bool moved;
 
-	if (got <= 0 || !atomic_load_explicit(&pend_ever, memory_order_relaxed))
-		return got;
 	kept = sift(epoll, events, got, &moved);
 	errno = was;
 	return kept ? kept : wait_slowly(epoll, events, max, ns < 0 ? 0 : pend_end(ns), mask);
@@ -120,25 +124,30 @@ static int64_t ns_of_ms(int ms)
 	return ms < 0 ? -1 : ms * 1000000LL;
 }
 
-static uint64_t end_of_ms(int ms)
+SLOWLY static int wait_ms(int epoll, struct epoll_event *events, int max, int ms,
+			  const sigset_t *mask)
 {
-	return ms < 0 ? 0 : pend_end(ns_of_ms(ms));
+	return wait_slowly(epoll, events, max, ms < 0 ? 0 : pend_end(ns_of_ms(ms)), mask);
 }
 
 WRAP int epoll_wait(int epoll, struct epoll_event *events, int max, int ms)
 {
-	if (!pend_any())
-		return wait_over(epoll, events, max, real.epoll_wait(epoll, events, max, ms),
-				 ns_of_ms(ms), NULL);
-	return wait_slowly(epoll, events, max, end_of_ms(ms), NULL);
+	int got;
+
+	if (pend_any())
+		return wait_ms(epoll, events, max, ms, NULL);
+	got = real.epoll_wait(epoll, events, max, ms);
+	return may_be_marked(got) ? wait_over(epoll, events, max, got, ns_of_ms(ms), NULL) : got;
 }
 
 WRAP int epoll_pwait(int epoll, struct epoll_event *events, int max, int ms, const sigset_t *mask)
 {
-	if (!pend_any())
-		return wait_over(epoll, events, max, real.epoll_pwait(epoll, events, max, ms, mask),
-				 ns_of_ms(ms), mask);
-	return wait_slowly(epoll, events, max, end_of_ms(ms), mask);
+	int got;
+
+	if (pend_any())
+		return wait_ms(epoll, events, max, ms, mask);
+	got = real.epoll_pwait(epoll, events, max, ms, mask);
+	return may_be_marked(got) ? wait_over(epoll, events, max, got, ns_of_ms(ms), mask) : got;
 }
 
 /* glibc has it since 2.35. */
@@ -154,10 +163,13 @@ WRAP int epoll_pwait2(int epoll, struct epoll_event *events, int max, const stru
 		      const sigset_t *mask)
 {
 	int64_t ns = -1;
+	int got;
 
 	if (t && readable(t, sizeof(*t)) && t->tv_sec <= INT32_MAX)
 		ns = t->tv_sec * 1000000000LL + t->tv_nsec;
-	if (!pend_any() || (t && (ns < 0 || t->tv_nsec < 0 || t->tv_nsec >= 1000000000)))
-		return wait_over(epoll, events, max, pwait2(epoll, events, max, t, mask), ns, mask);
+	if (!pend_any() || (t && (ns < 0 || t->tv_nsec < 0 || t->tv_nsec >= 1000000000))) {
+		got = pwait2(epoll, events, max, t, mask);
+		return may_be_marked(got) ? wait_over(epoll, events, max, got, ns, mask) : got;
+	}
 	return wait_slowly(epoll, events, max, ns < 0 ? 0 : pend_end(ns), mask);
 }

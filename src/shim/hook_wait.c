@@ -179,18 +179,24 @@ static bool poll_saw(const struct pollfd *fds, nfds_t n)
 	return false;
 }
 
-static int wait_poll(struct pollfd *fds, nfds_t n, int ms)
+/* `got`: what a call gave that began when nothing was under way, else 0. */
+SLOWLY static int poll_under_way(struct pollfd *fds, nfds_t n, int ms, int got)
+{
+	if (got && !poll_saw(fds, n))
+		return got;
+	if (!got && !poll_sane(fds, n))
+		return real.poll(fds, n, ms);
+	return poll_slowly(fds, n, ms < 0 ? -1 : ms * 1000000LL, NULL);
+}
+
+static inline int wait_poll(struct pollfd *fds, nfds_t n, int ms)
 {
 	int got;
 
-	if (!pend_any()) {
-		got = real.poll(fds, n, ms);
-		if (got <= 0 || !pend_any() || !poll_saw(fds, n))
-			return got;
-	} else if (!poll_sane(fds, n)) {
-		return real.poll(fds, n, ms);
-	}
-	return poll_slowly(fds, n, ms < 0 ? -1 : ms * 1000000LL, NULL);
+	if (pend_any())
+		return poll_under_way(fds, n, ms, 0);
+	got = real.poll(fds, n, ms);
+	return got > 0 && pend_any() ? poll_under_way(fds, n, ms, got) : got;
 }
 
 static bool time_sane(const struct timespec *t)
@@ -199,18 +205,25 @@ static bool time_sane(const struct timespec *t)
 		      t->tv_nsec < 1000000000);
 }
 
-static int wait_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *t, const sigset_t *mask)
+SLOWLY static int ppoll_under_way(struct pollfd *fds, nfds_t n, const struct timespec *t,
+				  const sigset_t *mask, int got)
+{
+	if (got && !poll_saw(fds, n))
+		return got;
+	if (!got && (!poll_sane(fds, n) || !time_sane(t)))
+		return real.ppoll(fds, n, t, mask);
+	return poll_slowly(fds, n, ns_of(t), mask);
+}
+
+static inline int wait_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *t,
+			     const sigset_t *mask)
 {
 	int got;
 
-	if (!pend_any()) {
-		got = real.ppoll(fds, n, t, mask);
-		if (got <= 0 || !pend_any() || !poll_saw(fds, n))
-			return got;
-	} else if (!poll_sane(fds, n) || !time_sane(t)) {
-		return real.ppoll(fds, n, t, mask);
-	}
-	return poll_slowly(fds, n, ns_of(t), mask);
+	if (pend_any())
+		return ppoll_under_way(fds, n, t, mask, 0);
+	got = real.ppoll(fds, n, t, mask);
+	return got > 0 && pend_any() ? ppoll_under_way(fds, n, t, mask, got) : got;
 }
 
 WRAP int poll(struct pollfd *fds, nfds_t n, int ms)

@@ -23,6 +23,9 @@ extern atomic_uint pend_hot;	/* descriptors with a bit */
 extern atomic_bool pend_ever;	/* one had it: events of epoll may bear our mark */
 extern atomic_bool pend_limits; /* SO_SNDTIMEO, SO_RCVTIMEO or SO_RCVLOWAT was ever set */
 
+/* What is done while something is under way: out of the way of what is done while nothing is. */
+#define SLOWLY __attribute__((noinline))
+
 static inline bool pend_any(void)
 {
 	return __builtin_expect(atomic_load_explicit(&pend_hot, memory_order_relaxed) != 0, 0);

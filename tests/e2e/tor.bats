@@ -119,6 +119,36 @@ with f.ThreadPoolExecutor(10) as pool:
 	clean
 }
 
+@test "Optimistic and Pipeline through Tor: pages, onion services, a server that speaks first, half-close" {
+	local options
+
+	for options in -oOptimistic=yes '-oOptimistic=yes -oPipeline=yes' '-oOptimistic=yes -oPipeline=yes -oIsolate=connection'; do
+		# shellcheck disable=SC2086 # words
+		gives "$WEB_BODY" $options curl -sS --max-time 50 http://web.far.test/
+		# shellcheck disable=SC2086
+		gives "$WEB_BODY" $options wget -q -O - "http://$ONION/"
+		LIMIT=60 run in_prog bash -c "printf 'GET / HTTP/1.0\r\n\r\n' |
+			$T/build/sockshim -p $PROXY $options nc -N web.far.test 80 | tail -1"
+		expect_output "$WEB_BODY"
+		LIMIT=60 run in_prog bash -c "echo hi | $T/build/sockshim -p $PROXY $options nc tcp.far.test 7001"
+		expect_output "$(printf '220 server speaks first\nyou said: hi')"
+	done
+	PROXY=socks4a://$PROXY_IP:$PROXY_PORT
+	gives "$WEB_BODY" -o Optimistic=yes curl -sS --max-time 50 http://web.far.test/
+	clean
+}
+
+@test "Optimistic through Tor: any reads, also of many streams at once; a refusal is the first read's error" {
+	far_start optimistic-servers "$T/build/tests/e2e/optimistic" serve "$WEB_IP4"
+	wait_for 10 far_listening 7202
+	LIMIT=90 run shim -q -o Optimistic=yes -o Pipeline=yes "$T/build/tests/e2e/optimistic" read "$WEB_IP4" 1 60
+	far_stop optimistic-servers
+	expect_output '60 connections, 0 wrong'
+	LIMIT=90 run shim -q -o Optimistic=yes "$T/build/tests/e2e/optimistic" refused "$WEB_IP4" 111 1 10
+	expect_output '10 connections, 0 wrong'
+	clean
+}
+
 @test "a name that does not exist, and a port that is closed: an error and one line" {
 	LIMIT=90 run --separate-stderr shim -v curl -s --max-time 80 http://nobody.far.test/
 	expect_status 7
