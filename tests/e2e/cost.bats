@@ -1,0 +1,80 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# What the guard costs a program that the library is loaded in: nothing. Counted, not timed.
+
+load lib/common
+
+# N connections by name, one after the other.
+CONNECTS='import socket, sys
+for _ in range(int(sys.argv[1])):
+    socket.create_connection(("web.far.test", 80)).close()'
+
+setup_file()
+{
+	net_up
+	proxy_up embedded
+}
+
+setup()
+{
+	proxy_use embedded
+	capture_start
+	LIMIT=60
+}
+
+teardown_file()
+{
+	net_down
+}
+
+# notifications COMMAND…: how many calls were brought before the supervisor
+notifications()
+{
+	local log=$T/tmp/notifications.${AS:-root}
+
+	in_prog strace -f -qq -e trace=ioctl -o "$log" "$T/build/sockshim" -p "$PROXY" "$@" >/dev/null
+	grep -c SECCOMP_IOCTL_NOTIF_RECV "$log" || true
+}
+
+@test "a preloaded program's connects are not brought before the supervisor" {
+	check()
+	{
+		run notifications python3 -c "$CONNECTS" 20
+		expect_output 0
+		# so that the count means something
+		run notifications "$T/build/tests/e2e/static_guard" get "$WEB_IP4"
+		[ "$output" -gt 0 ] || fail "a static program's connect was not counted"
+	}
+	both check
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
+
+# calls GUARD N: system calls of N connects, by name; how often one waits is chance
+calls()
+{
+	local log=$T/tmp/calls.${AS:-root}.$2
+
+	shim -o "Guard=$1" strace -f -qq -o "$log" python3 -c "$CONNECTS" "$2" >/dev/null
+	sed -n 's/^[0-9]* *\([a-z0-9_]*\)(.*/\1/p' "$log" | grep -vxE 'poll|ppoll|recvfrom|futex|restart_syscall' |
+		sort | uniq -c
+}
+
+# each GUARD: system calls of 20 connects without those of the start-up
+each()
+{
+	join -j 2 -a 2 <(calls "$1" 20 | sort -k 2) <(calls "$1" 40 | sort -k 2) |
+		awk 'NF < 3 { $3 = $2; $2 = 0 } $3 != $2 { print $1, $3 - $2 }'
+}
+
+@test "with the guard the library makes no more system calls than without, start-up aside" {
+	check()
+	{
+		run each off
+		local without=$output
+		expect_match "$without" "connect 20"
+		run each require
+		expect_output "$without"
+	}
+	both check
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
