@@ -155,7 +155,7 @@ $(B)/tests/calls/fortified.so: CALLS_CC += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 $(B)/tests/calls/large.so: CALLS_CC += -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 $(B)/bench/%: tests/bench/%.c $(wildcard tests/bench/*.h) $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -o $@ $< -pthread -ldl
+	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(if $(filter static_%,$*),-static) -o $@ $< -pthread -ldl
 $(FUZZ): $(B)/tests/fuzz/%: tests/fuzz/%.c $(call sources,core) $(wildcard include/*) $(B)/flags
 	@mkdir -p $(@D)
 	$(CLANG) -std=gnu11 -Iinclude -g -O1 -fsanitize=fuzzer,address,undefined \
