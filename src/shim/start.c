@@ -142,6 +142,18 @@ static struct session *start_alone(void)
 	return broken;
 }
 
+static const char *words_of(int error)
+{
+	switch (error) {
+	case -ENOENT:
+		return "its launcher is gone";
+	case -EACCES:
+		return "it is another user's";
+	default:
+		return strerror(-error);
+	}
+}
+
 static struct session *start_session(const char *name)
 {
 	int error;
@@ -149,8 +161,7 @@ static struct session *start_session(const char *name)
 
 	if (s)
 		return s;
-	say_broken("cannot join the session: ",
-		   error == -ENOENT ? "its launcher is gone" : strerror(-error));
+	say_broken("cannot join the session: ", words_of(error));
 	return broken;
 }
 

@@ -233,6 +233,22 @@ prompt_of()
 	AS=root check
 }
 
+@test "--import: what it prints is a configuration" {
+	printf 'strict_chain\n[ProxyList]\nsocks5 %s %s\n' "$PROXY_IP" "$PROXY_PORT" >"$T/proxychains.conf"
+	check()
+	{
+		in_shell sh -c 'sockshim --import "$T/proxychains.conf" >"$TMPDIR/own.conf" && sockshim -c "$TMPDIR/own.conf" curl -sS $WEB; rm "$TMPDIR/own.conf"'
+		expect_output "$WEB_BODY"
+		expect_match "$stderr" '1 line without a counterpart'
+		in_shell sockshim --import /nowhere
+		expect_status 2
+		in_shell sockshim --import /etc/passwd
+		expect_status 2
+	}
+	both check
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
+
 # ---- torsocks ----
 
 @test "torsocks: the options and the variables, and the file, in this order" {

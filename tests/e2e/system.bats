@@ -129,6 +129,11 @@ my own curl'
 		expect_status 1
 	}
 	both check
+	# static: not wrapped, and not refused either, or a package manager could do nothing
+	run in_prog sh -c '/sbin/ldconfig --version'
+	expect_status 0
+	# process 1 of a container, with nothing there
+	page unshare -m --pid --fork sh -c 'mount -t tmpfs tmpfs /proc; mount -t tmpfs tmpfs /dev; exec curl -sS http://web.far.test/ 2>&-'
 	page su nobody -s /bin/sh -c 'curl -sS http://web.far.test/'
 	page env -i /bin/su nobody -s /bin/sh -c 'curl -sS http://web.far.test/'
 	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
@@ -334,6 +339,36 @@ libm.so.6
 	run in_prog "$T/build/sockshim" -c "$T/ids.conf" true
 	expect_status 2
 	expect_match "$output" 'not in /etc/passwd: no-such-user'
+}
+
+@test "undo takes back all of it" {
+	local before
+
+	before=$(picture)
+	printf '[Service]\nExecStart=/bin/true\n' >"$T/prog/etc/systemd/system/some.service"
+	good wrap curl 'a b'
+	good enable
+	good service some
+	run system --dry-run undo
+	expect_match "$output" 'would remove /etc/systemd/system/some.service.d'
+	good undo
+	rm "$T/prog/etc/systemd/system/some.service"
+	[ "$(picture)" = "$before" ] || fail "a trace: $(diff <(echo "$before") <(picture))"
+}
+
+@test "su out of a shell in a session: another user's programs cannot join, so nothing leaves, and a line says why" {
+	check()
+	{
+		[ "$status" -ne 0 ] || fail 'it went'
+		expect_match "$output" "it is another user's"
+	}
+	run in_prog env SOCKSHIM_PROXY="$PROXY" SHELL=/bin/sh "$T/build/sockshim" -q --shell -- -c \
+		"su nobody -s /bin/sh -c 'curl -sS http://$WEB_IP4/'"
+	check
+	run in_prog env SOCKSHIM_PROXY="$PROXY" sh -c \
+		'eval "$("$BUILD/sockshim" -q --env)"; su nobody -s /bin/sh -c "curl -sS http://'"$WEB_IP4"'/"'
+	check
+	assert_no_packets
 }
 
 # ---- services ----
