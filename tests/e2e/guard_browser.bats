@@ -21,7 +21,8 @@ teardown_file()
 	net_down
 }
 
-# page ARGUMENT…: a page by a name that only the proxy knows
+# shellcheck disable=SC2120 # in its own sandbox it has none
+# page [ARGUMENT…]: a page by a name that only the proxy knows
 page()
 {
 	run --separate-stderr shim -q chromium-headless-shell "$@" --dump-dom http://web.far.test/
@@ -43,6 +44,7 @@ page()
 }
 
 @test "a page by name through the supervisor alone: the library is not loaded" {
+	# shellcheck disable=SC2120
 	check()
 	{
 		run --separate-stderr shim -v busybox env -u LD_PRELOAD chromium-headless-shell "$@" \

@@ -47,6 +47,26 @@ teardown_file()
 	done
 }
 
+@test "wait in a script: of one in the background, of one that a signal ends, of a pipeline" {
+	local script
+
+	# shellcheck disable=SC2016 # for the inner shells
+	script='wrapped="$0 -q -p $1"
+		$wrapped sh -c "exit 7" & wait $!; echo $?
+		$wrapped sh -c "echo up >$2; exec sleep 60" & pid=$!; read up <$2; kill -TERM $pid; wait $pid; echo $?
+		$wrapped sh -c "echo a; exit 3" | cat; echo $?
+		! $wrapped false; echo $?
+		$wrapped true && echo yes'
+	check()
+	{
+		in_prog --root bash -c 'rm -f "$T/tmp/up"; mkfifo -m 666 "$T/tmp/up"'
+		run --separate-stderr in_prog "$1" -c "$script" "$T/build/sockshim" "$PROXY" "$T/tmp/up"
+		expect_output "$(printf '%s\n' 7 143 a 0 0 yes)"
+	}
+	both check bash
+	both check dash
+}
+
 @test "a command that is not there: 127, one line" {
 	check()
 	{

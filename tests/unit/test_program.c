@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -199,16 +201,29 @@ static void own_setuid_means_nothing(void **state)
 	assert_int_equal(judge("own"), PROGRAM_WRAPPABLE);
 }
 
-static void need_root(void)
+/* In a child without new privileges. */
+static int judge_meek(const char *path)
 {
-	if (getuid() != 0)
-		skip();
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? 100 : judge(path));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 100);
+	return WEXITSTATUS(status);
 }
+
+#define SU "/usr/bin/su" /* an ordinary user cannot make a setuid program of another's */
 
 static void setuid_and_setgid(void **state)
 {
 	(void)state;
-	need_root();
+	if (getuid() != 0) {
+		assert_int_equal(judge(SU), PROGRAM_SETUID);
+		assert_int_equal(judge_meek(SU), PROGRAM_WRAPPABLE);
+		return;
+	}
 	copy_self("suid");
 	chmod("suid", 04755);
 	assert_int_equal(judge("suid"), PROGRAM_WRAPPABLE);
@@ -228,28 +243,74 @@ static void setuid_and_setgid(void **state)
 static void hidden(void **state)
 {
 	(void)state;
-	need_root();
 	copy_self("hidden");
-	chmod("hidden", 0711);
+	chmod("hidden", 0111);
+	if (getuid() != 0) {
+		assert_int_equal(judge("hidden"), PROGRAM_HIDDEN);
+		return;
+	}
 	assert_int_equal(judge("hidden"), PROGRAM_WRAPPABLE);
 	assert_int_equal(judge_as_nobody("hidden", 0), PROGRAM_HIDDEN);
 }
 
+static int set_capabilities(uint32_t permitted)
+{
+	const struct vfs_cap_data cap = {.magic_etc = VFS_CAP_REVISION_2,
+					 .data = {{.permitted = permitted}}};
+
+	return setxattr("cap", "security.capability", &cap, XATTR_CAPS_SZ_2, 0);
+}
+
+static bool write_proc(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY | O_CLOEXEC);
+
+	return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && close(fd) == 0;
+}
+
+/* A user namespace of one user and group, who have this number inside and had that outside. */
+static bool enter_users(unsigned int inside, unsigned int user, unsigned int group)
+{
+	char users[64], groups[64];
+
+	snprintf(users, sizeof(users), "%u %u 1", inside, user);
+	snprintf(groups, sizeof(groups), "%u %u 1", inside, group);
+	return unshare(CLONE_NEWUSER) == 0 && write_proc("/proc/self/setgroups", "deny") &&
+	       write_proc("/proc/self/uid_map", users) && write_proc("/proc/self/gid_map", groups);
+}
+
+/* As an ordinary user: is root of a namespace, which may give capabilities, and then somebody in one below it. */
+static int judge_in_namespace(uint32_t permitted)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (!enter_users(0, getuid(), getgid()) || set_capabilities(permitted) ||
+		    judge("cap") != PROGRAM_WRAPPABLE || !enter_users(5, 0, 0))
+			_exit(100);
+		_exit(judge("cap"));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 100);
+	return WEXITSTATUS(status);
+}
+
+static int judge_capabilities(uint32_t permitted)
+{
+	if (getuid() != 0)
+		return judge_in_namespace(permitted);
+	assert_int_equal(set_capabilities(permitted), 0);
+	assert_int_equal(judge("cap"), PROGRAM_WRAPPABLE);
+	return judge_as_nobody("cap", 0);
+}
+
 static void capabilities(void **state)
 {
-	struct vfs_cap_data cap = {.magic_etc = VFS_CAP_REVISION_2};
-
 	(void)state;
-	need_root();
 	copy_self("cap");
-	cap.data[0].permitted = 1u << CAP_NET_BIND_SERVICE;
-	if (setxattr("cap", "security.capability", &cap, XATTR_CAPS_SZ_2, 0) < 0)
-		skip();
-	assert_int_equal(judge("cap"), PROGRAM_WRAPPABLE);
-	assert_int_equal(judge_as_nobody("cap", 0), PROGRAM_SETCAP);
-	cap.data[0].permitted = 0;
-	assert_int_equal(setxattr("cap", "security.capability", &cap, XATTR_CAPS_SZ_2, 0), 0);
-	assert_int_equal(judge_as_nobody("cap", 0), PROGRAM_WRAPPABLE);
+	assert_int_equal(judge_capabilities(1u << CAP_NET_BIND_SERVICE), PROGRAM_SETCAP);
+	assert_int_equal(judge_capabilities(0), PROGRAM_WRAPPABLE);
 }
 
 int main(void)

@@ -72,6 +72,19 @@ static int options(void)
 	return page(fd);
 }
 
+/* Whom the kernel says it is connected to. */
+static int peer(void)
+{
+	struct sockaddr_in at;
+	socklen_t len = sizeof(at);
+	int fd = tcp();
+
+	if (connect(fd, &to.any, to_len) < 0 || getpeername(fd, (void *)&at, &len) < 0)
+		return said("", -1);
+	puts(inet_ntoa(at.sin_addr));
+	return 0;
+}
+
 static int message(void)
 {
 	static const char question[] = "GET / HTTP/1.0\r\nHost: x\r\n\r\n";
@@ -333,6 +346,7 @@ static const struct way ways[] = {
 	{"get-nonblocking", get_nonblocking},
 	{"options", options},
 	{"message", message},
+	{"peer", peer},
 	{"race-udp", race_udp},
 	{"race-tcp", race_tcp},
 	{"close-race", close_race},
