@@ -147,13 +147,13 @@ static size_t run_of(const struct audit_traffic *t, size_t count, bool with_port
 	return n;
 }
 
-/* How often a stream began less than `ns` after the one before it had begun and ended. */
+/* How often a stream lasted less than `ns`, and the next began less than `ns` after it had. */
 static uint64_t cycles(const struct audit_traffic *t, size_t count, uint64_t ns)
 {
 	uint64_t n = 0;
 
 	for (size_t i = 1; i < count; i++)
-		n += t[i - 1].ended && t[i].started >= t[i - 1].ended &&
+		n += t[i - 1].ended && t[i - 1].ended - t[i - 1].started < ns &&
 		     t[i].started - t[i - 1].started < ns;
 	return n;
 }

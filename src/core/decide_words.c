@@ -18,6 +18,11 @@ void decide_target(struct bytes_out *o, const struct call *c)
 	} else if (c->has_to) {
 		addr_print_port(&c->to, text);
 		bytes_put_text(o, text);
+	} else if (c->kind == CALL_OPTION) {
+		bytes_put_text(o, "level ");
+		bytes_put_number(o, (uint64_t)(unsigned int)c->level);
+		bytes_put_text(o, " option ");
+		bytes_put_number(o, (uint64_t)(unsigned int)c->option);
 	} else {
 		bytes_put_text(o, "address family ");
 		bytes_put_number(o, (uint64_t)(unsigned int)c->domain);

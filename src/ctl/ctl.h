@@ -8,7 +8,7 @@
 /* Gets its own name as argv[0]; returns the exit status of the program. */
 typedef int ctl_command(int argc, char **argv);
 
-ctl_command proxy_main, resolve_main, names_main, check_main, tor_main, streams_main,
+ctl_command proxy_main, resolve_main, names_main, check_main, tor_main, streams_main, audit_main,
 	completion_main;
 
 struct option_table;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* diag.c - the kernel's TCP sockets of this network namespace, with their byte counts. */
+/* diag.c - the kernel's sockets of this network namespace, with their byte counts. */
 #include "diag.h"
 
 #include <arpa/inet.h>
@@ -16,27 +16,45 @@
 #include <unistd.h>
 
 /* include/net/tcp_states.h */
-enum { FIN_WAIT2 = 5, TIME_WAIT = 6, CLOSE_WAIT = 8, LAST_ACK = 9, LISTEN = 10, CLOSING = 11 };
+enum {
+	ESTABLISHED = 1,
+	FIN_WAIT2 = 5,
+	TIME_WAIT = 6,
+	CLOSE_WAIT = 8,
+	LAST_ACK = 9,
+	LISTEN = 10,
+	CLOSING = 11
+};
 
 struct walk {
 	void (*each)(void *arg, const struct diag *d);
 	void *arg;
+	uint8_t protocol; /* unless the kernel says */
 };
+
+static struct addr address(const struct inet_diag_msg *m, const void *ip, uint16_t port)
+{
+	return m->idiag_family == AF_INET ? addr_v4(ip, ntohs(port)) : addr_v6(ip, ntohs(port));
+}
 
 static void take(const struct walk *w, const struct nlmsghdr *h)
 {
 	const struct inet_diag_msg *m = NLMSG_DATA(h);
 	int left = (int)(h->nlmsg_len - NLMSG_LENGTH(sizeof(*m)));
 	struct tcp_info info = {0};
-	struct diag d;
+	struct diag d = {.protocol = w->protocol, .state = m->idiag_state, .inode = m->idiag_inode};
 
 	for (const struct rtattr *a = (const struct rtattr *)(m + 1); RTA_OK(a, left);
 	     a = RTA_NEXT(a, left))
-		if (a->rta_type == INET_DIAG_INFO)
+		if (a->rta_type == INET_DIAG_PROTOCOL)
+			d.protocol = *(const uint8_t *)RTA_DATA(a);
+		else if (a->rta_type == INET_DIAG_INFO)
 			memcpy(&info, RTA_DATA(a),
 			       RTA_PAYLOAD(a) < sizeof(info) ? RTA_PAYLOAD(a) : sizeof(info));
 	d.cookie = (uint64_t)m->id.idiag_cookie[1] << 32 | m->id.idiag_cookie[0];
 	d.local_port = ntohs(m->id.idiag_sport);
+	d.local = address(m, m->id.idiag_src, m->id.idiag_sport);
+	d.peer = address(m, m->id.idiag_dst, m->id.idiag_dport);
 	d.read = info.tcpi_bytes_received;
 	/* the peer's FIN takes a sequence number */
 	if (d.read && (m->idiag_state == CLOSE_WAIT || m->idiag_state == LAST_ACK ||
@@ -82,26 +100,18 @@ static struct filter filter_by(uint16_t port)
 	};
 }
 
-static int dump(int fd, uint8_t family, uint16_t port, const struct walk *w)
+struct question {
+	struct nlmsghdr head;
+	struct inet_diag_req_v2 body;
+	struct filter filter;
+};
+
+static int ask(int fd, const struct question *rq, const struct walk *w)
 {
 	static _Alignas(struct nlmsghdr) char batch[1 << 18];
-	struct {
-		struct nlmsghdr head;
-		struct inet_diag_req_v2 body;
-		struct filter filter;
-	} rq = {
-		.head = {.nlmsg_len = port ? sizeof(rq) : offsetof(__typeof__(rq), filter),
-			 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-			 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-		.body = {.sdiag_family = family,
-			 .sdiag_protocol = IPPROTO_TCP,
-			 .idiag_ext = 1 << (INET_DIAG_INFO - 1),
-			 .idiag_states = ~(1u << TIME_WAIT | 1u << LISTEN)},
-		.filter = filter_by(port),
-	};
 	int more = 1;
 
-	if (send(fd, &rq, rq.head.nlmsg_len, 0) < 0)
+	if (send(fd, rq, rq->head.nlmsg_len, 0) < 0)
 		return -errno;
 	while (more > 0) {
 		ssize_t n = recv(fd, batch, sizeof(batch), 0);
@@ -114,16 +124,82 @@ static int dump(int fd, uint8_t family, uint16_t port, const struct walk *w)
 	return more;
 }
 
-int diag_each(uint16_t peer_port, void (*each)(void *arg, const struct diag *d), void *arg)
+/* Both families; `port` of the peer, or 0. */
+static int dump(uint8_t protocol, uint32_t states, bool info, uint16_t port, const struct walk *w)
 {
-	const struct walk w = {each, arg};
+	struct question rq = {
+		.head = {.nlmsg_len = port ? sizeof(rq) : offsetof(struct question, filter),
+			 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+		.body = {.sdiag_family = AF_INET,
+			 .sdiag_protocol = protocol,
+			 .idiag_ext = info ? 1 << (INET_DIAG_INFO - 1) : 0,
+			 .idiag_states = states},
+		.filter = filter_by(port),
+	};
 	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG), error;
 
 	if (fd < 0)
 		return -errno;
-	error = dump(fd, AF_INET, peer_port, &w);
+	error = ask(fd, &rq, w);
+	rq.body.sdiag_family = AF_INET6;
 	if (!error)
-		error = dump(fd, AF_INET6, peer_port, &w);
+		error = ask(fd, &rq, w);
 	close(fd);
 	return error;
+}
+
+int diag_each(uint16_t peer_port, void (*each)(void *arg, const struct diag *d), void *arg)
+{
+	const struct walk w = {each, arg, IPPROTO_TCP};
+
+	return dump(IPPROTO_TCP, ~(1u << TIME_WAIT | 1u << LISTEN), true, peer_port, &w);
+}
+
+int diag_sockets(bool info, void (*each)(void *arg, const struct diag *d), void *arg)
+{
+	const struct walk tcp = {each, arg, IPPROTO_TCP}, udp = {each, arg, IPPROTO_UDP};
+	int error = dump(IPPROTO_TCP, ~(1u << TIME_WAIT), info, 0, &tcp);
+
+	return error ? error : dump(IPPROTO_UDP, 1u << ESTABLISHED, false, 0, &udp);
+}
+
+int diag_closings(void)
+{
+	const int room = 4 << 20;
+	const struct sockaddr_nl here = {.nl_family = AF_NETLINK};
+	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG),
+	    error;
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	error = bind(fd, (const struct sockaddr *)&here, sizeof(here)) < 0 ? -errno : 0;
+	for (int group = SKNLGRP_INET_TCP_DESTROY; !error && group <= SKNLGRP_INET6_UDP_DESTROY;
+	     group++)
+		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+			error = -errno;
+	if (error)
+		close(fd);
+	return error ? error : fd;
+}
+
+bool diag_heard(int fd, void (*each)(void *arg, const struct diag *d), void *arg)
+{
+	static _Alignas(struct nlmsghdr) char message[1 << 14];
+	const struct walk w = {each, arg, 0};
+	bool whole = true;
+	ssize_t n;
+
+	for (;;) {
+		n = recv(fd, message, sizeof(message), 0);
+		if (n > 0)
+			take_batch(&w, (const struct nlmsghdr *)message, (size_t)n);
+		else if (n < 0 && errno == ENOBUFS)
+			whole = false;
+		else if (n == 0 || errno != EINTR)
+			break;
+	}
+	return whole;
 }

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "json_print.h"
+#include "junit.h"
 #include "tor_via.h"
 
 bool result_good(const struct job *j)
@@ -87,57 +88,35 @@ void result_print(enum via_format f, const struct job *j)
 	fflush(stdout);
 }
 
-/* XML 1.0 has no way to write most control characters; bytes that are no ASCII pass as they are. */
-static void put_xml(const char *text)
-{
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c == '<' || c == '>' || c == '&' || c == '"')
-			printf("&#%d;", c);
-		else if ((c < ' ' && c != '\n' && c != '\t') || c >= 0x7f)
-			putchar('?');
-		else
-			putchar(c);
-	}
-}
-
 static void print_case(const struct job *j)
 {
-	char state[160];
+	char state[160], name[160];
 
 	words(j, state, sizeof(state));
-	printf("  <testcase classname=\"exit\" name=\"%s %s\" time=\"%.3f\">\n", j->exit->nickname,
-	       j->exit->fingerprint, seconds(j));
-	if (!result_good(j)) {
-		fputs("    <failure message=\"", stdout);
-		put_xml(state);
-		fputs("\">", stdout);
-		put_xml(j->text ? j->text[1].text : "");
-		puts("</failure>");
-	}
-	fputs("    <system-out>", stdout);
-	put_xml(j->text ? j->text[0].text : "");
-	puts("</system-out>\n  </testcase>");
+	snprintf(name, sizeof(name), "%s %s", j->exit->nickname, j->exit->fingerprint);
+	junit_case(stdout, "exit", name, seconds(j));
+	if (!result_good(j))
+		junit_result(stdout, "failure", state, j->text ? j->text[1].text : "");
+	junit_output(stdout, j->text ? j->text[0].text : "");
+	junit_case_end(stdout);
 }
 
 void result_report(enum via_format f, const struct job *jobs, size_t count)
 {
-	size_t failures = 0;
+	struct junit_counts n = {.tests = count};
 	double time = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		failures += !result_good(&jobs[i]);
+		n.failures += !result_good(&jobs[i]);
 		time += seconds(&jobs[i]);
 	}
 	if (f != VIA_JUNIT)
 		return;
-	printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
-	       " <testsuite name=\"sockshimctl tor via\" tests=\"%zu\" failures=\"%zu\" "
-	       "errors=\"0\" skipped=\"0\" time=\"%.3f\">\n",
-	       count, failures, time);
+	junit_begin(stdout);
+	junit_suite(stdout, "sockshimctl tor via", &n, time);
 	for (size_t i = 0; i < count; i++)
 		print_case(&jobs[i]);
-	puts(" </testsuite>\n</testsuites>");
+	junit_suite_end(stdout);
+	junit_end(stdout);
 	fflush(stdout);
 }

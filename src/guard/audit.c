@@ -53,7 +53,8 @@ void audit_attempt(const struct request *rq, const struct call *c, const struct 
 	e.verdict = d->verdict;
 	e.error = (int16_t)d->error;
 	e.is_virtual = c->is_virtual;
-	decide_target(&o, c);
+	if (d->reason < REASON_COUNT)
+		decide_target(&o, c);
 	bytes_put_end(&o);
 	place_find(rq->caller.tid, rq->data->instruction_pointer, module, sizeof(module),
 		   &e.offset);

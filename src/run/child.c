@@ -142,6 +142,8 @@ static pid_t start(const struct command *cmd, struct guard_plan *guard)
 	}
 	if (pid < 0)
 		die(EXIT_CANNOT, "no process for %s: %s", cmd->path, strerror(errno));
+	if (in.error && cmd->auditor)
+		auditor_end(cmd->auditor, cmd->session, EXIT_CANNOT << 8, false, cmd->guarded);
 	if (in.error) {
 		session_end(cmd->session, cmd->session_name);
 		die(in.error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT, "%s: %s", cmd->path,
@@ -235,12 +237,17 @@ static bool others_live(void)
 
 static void __attribute__((noreturn)) end_as(const struct child *c, int status)
 {
+	int verdict = c->cmd->auditor ? auditor_end(c->cmd->auditor, c->cmd->session, status, true,
+						    c->supervised)
+				      : -1;
 	bool others = others_live();
 
 	if (others && c->supervised && guard_is_needed() && fork() == 0)
 		linger(c->cmd);
 	if (!others)
 		session_end(c->cmd->session, c->cmd->session_name);
+	if (verdict >= 0)
+		_exit(verdict);
 	if (WIFSIGNALED(status))
 		end_by(WTERMSIG(status));
 	_exit(WEXITSTATUS(status));

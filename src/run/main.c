@@ -17,6 +17,8 @@
 static LARGE(1) struct settings settings;
 static LARGE(1) struct conf conf;
 static int command_kind; /* enum program_kind */
+static struct auditor auditor;
+static struct command cmd;
 
 /*
  * A caller may have closed descriptors 0 to 2. Until the command runs, which finds them closed again,
@@ -66,6 +68,12 @@ static bool is_self(const char *path)
 	       a.st_ino == b.st_ino;
 }
 
+static void __attribute__((noreturn)) give_up(int status)
+{
+	session_end(cmd.session, cmd.session_name);
+	exit(status);
+}
+
 /* One line: what it is, why that matters, what to do. */
 static void admit(const char *path, enum program_kind kind)
 {
@@ -73,11 +81,17 @@ static void admit(const char *path, enum program_kind kind)
 
 	if (!why || is_self(path))
 		return;
-	if (settings.unwrappable == UNWRAPPABLE_REFUSE)
-		die(EXIT_CANNOT,
-		    "%s %s: the library cannot load in it, it would bypass the proxy; "
-		    "-o Unwrappable=allow runs it all the same",
-		    path, why);
+	if (settings.unwrappable == UNWRAPPABLE_REFUSE) {
+		int status = EXIT_CANNOT;
+
+		warn("%s %s: the library cannot load in it, it would bypass the proxy; "
+		     "-o Unwrappable=allow runs it all the same",
+		     path, why);
+		if (cmd.auditor)
+			status = auditor_refused(&auditor, cmd.session, path, (int)kind);
+		give_up(status < 0 ? EXIT_CANNOT : status);
+	}
+	auditor_allowed(cmd.session, path, (int)kind);
 	if (settings.log >= LOG_WARN)
 		warn("%s %s: it bypasses the proxy (Unwrappable allow)", path, why);
 }
@@ -99,17 +113,21 @@ static bool join_outer(struct session *s)
 
 static void no_guard(const char *path, const char *why)
 {
-	if (settings.guard == GUARD_REQUIRE)
-		die(EXIT_USAGE, "Guard require: %s", why);
+	if (settings.guard == GUARD_REQUIRE) {
+		warn("Guard require: %s", why);
+		if (cmd.auditor)
+			auditor_end(&auditor, cmd.session, EXIT_USAGE << 8, false, false);
+		give_up(EXIT_USAGE);
+	}
 	if (settings.log >= LOG_WARN)
 		warn("no guard: %s; programs that the library cannot load in are refused", why);
 	admit(path, (enum program_kind)command_kind);
 }
 
-static void unguarded(const struct command *cmd, int error)
+static void unguarded(const struct command *c, int error)
 {
-	if (error != EBUSY || !join_outer(cmd->session))
-		no_guard(cmd->path, guard_error(error));
+	if (error != EBUSY || !join_outer(c->session))
+		no_guard(c->path, guard_error(error));
 }
 
 /* A setuid program runs, with the caller's own rights: nobody can be given more behind a filter. */
@@ -133,10 +151,11 @@ static bool is_guarded(const char *path)
 	return false;
 }
 
-static struct session *make_session(const char *library_path, char name[static SESSION_NAME])
+static struct session *make_session(const char *library_path, bool audited,
+				    char name[static SESSION_NAME])
 {
 	int error;
-	struct session *s = session_create(&settings, false, name, &error);
+	struct session *s = session_create(&settings, audited, name, &error);
 
 	if (!s)
 		die(EXIT_CANNOT, "no memory to share with the command: %s", strerror(-error));
@@ -150,20 +169,32 @@ static void say_inherited(const char *words)
 		warn("%s", words);
 }
 
-static void __attribute__((noreturn)) run(char **argv)
+static void start_audit(const struct request *rq)
+{
+	int status = auditor_start(&auditor, &rq->audit, cmd.session_name, rq->command);
+
+	if (status)
+		give_up(status);
+	cmd.auditor = &auditor;
+}
+
+static void __attribute__((noreturn)) run(const struct request *rq)
 {
 	static LARGE(1) char path[PATH_MAX], library_path[PATH_MAX];
-	char session[SESSION_NAME];
-	struct command cmd = {.path = path, .argv = argv};
+	static char session[SESSION_NAME];
 
-	command_kind = find(argv[0], path);
-	cmd.guarded = is_guarded(path);
-	cmd.unguarded = unguarded;
-	if (command_kind == PROGRAM_UNKNOWN)
-		cmd.script = command_script(path, argv);
-	cmd.session = make_session(library(library_path), session);
-	inherit_scan(cmd.session, say_inherited);
+	cmd.path = path;
+	cmd.argv = rq->command;
 	cmd.session_name = session;
+	cmd.unguarded = unguarded;
+	command_kind = find(cmd.argv[0], path);
+	cmd.session = make_session(library(library_path), rq->audit.wanted, session);
+	if (rq->audit.wanted)
+		start_audit(rq);
+	cmd.guarded = is_guarded(path);
+	if (command_kind == PROGRAM_UNKNOWN)
+		cmd.script = command_script(path, cmd.argv);
+	inherit_scan(cmd.session, say_inherited);
 	cmd.env = environment_make(environ, library_path, session);
 	child_run(&cmd);
 }
@@ -191,5 +222,7 @@ int main(int argc, char **argv)
 		return check_all(&conf, &rq);
 	if (rq.env)
 		return env_print(&rq, &conf);
-	run(rq.shell ? shell_command(rq.command) : rq.command);
+	if (rq.shell)
+		rq.command = shell_command(rq.command);
+	run(&rq);
 }

@@ -113,6 +113,29 @@ static void act(struct reader *r, const struct option *o, const char *value)
 	case CHECK:
 		r->rq->check = true;
 		break;
+	case AUDIT:
+		r->rq->audit.wanted = true;
+		r->rq->audit.format = value;
+		break;
+	case AUDIT_FILE:
+		r->rq->audit.wanted = true;
+		r->rq->audit.file = value;
+		break;
+	case AUDIT_POLICY:
+		r->rq->audit.wanted = true;
+		r->rq->audit.policy = value;
+		break;
+	case AUDIT_TOR:
+		r->rq->audit.wanted = true;
+		r->rq->audit.control = value;
+		break;
+	case AUDIT_EXIT:
+		r->rq->audit.wanted = true;
+		r->rq->audit.exit = value;
+		if (!*value || value[strspn(value, "0123456789")] || strlen(value) > 3 ||
+		    strtol(value, NULL, 10) > 255)
+			usage("not an exit status of 0 to 255: ", value);
+		break;
 	case IMPORT:
 		r->rq->import = value;
 		break;

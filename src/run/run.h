@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "conf.h"
 #include "import.h"
@@ -13,6 +14,8 @@
 
 /* Exit statuses, as shells and env(1) use them. */
 enum { EXIT_USAGE = 2, EXIT_CANNOT = 126, EXIT_NOT_FOUND = 127 };
+/* Of an audit: attempts were found; something could not be judged. */
+enum { EXIT_ATTEMPTS = 3, EXIT_UNJUDGED = 4 };
 
 /* What the command line asks for, settings aside: those are in the conf already. */
 struct request {
@@ -22,7 +25,11 @@ struct request {
 	bool print, check;  /* -G, --check */
 	bool env, off, shell;
 	const char *syntax; /* --shell-syntax */
-	char **command;	    /* NULL-terminated; its first is NULL if there is none */
+	struct audit_request {
+		bool wanted;
+		const char *format, *file, *policy, *control, *exit; /* NULL: the default */
+	} audit;
+	char **command; /* NULL-terminated; its first is NULL if there is none */
 };
 
 /* options.c: reads the command line; answers --help and --version. */
@@ -71,6 +78,24 @@ const char *environment_without(const char *library);
 /* command.c: what execvp(3) runs when the kernel does not know the file: /bin/sh, path, arguments. */
 char **command_script(const char *path, char **argv);
 
+/* auditor.c: an auditor beside the command. */
+struct auditor {
+	pid_t pid;
+	int fd;
+	int attempts; /* exit status if there were any; 0: the command's */
+};
+/* 0, or the exit status of who cannot go on (said). */
+int auditor_start(struct auditor *a, const struct audit_request *rq, const char *session,
+		  char **command);
+
+/* The exit status that its verdict asks for; -1: the command's own. `status` as wait(2) gives it. */
+int auditor_end(const struct auditor *a, const struct session *s, int status, bool ran,
+		bool guarded);
+
+/* The command is not started, or started although nothing covers it. */
+int auditor_refused(const struct auditor *a, const struct session *s, const char *path, int kind);
+void auditor_allowed(const struct session *s, const char *path, int kind);
+
 /* child.c: runs the command and ends as it ends, with its exit status or by its signal. */
 struct command {
 	const char *path;
@@ -78,6 +103,7 @@ struct command {
 	char **script; /* run instead if execve(2) says ENOEXEC; or NULL */
 	struct session *session;
 	const char *session_name;
+	const struct auditor *auditor; /* or NULL */
 	bool guarded;
 	/* The guard cannot be put on, for this reason: ends the program, or allows to go on. */
 	void (*unguarded)(const struct command *cmd, int error);
