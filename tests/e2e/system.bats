@@ -129,6 +129,8 @@ my own curl'
 		expect_status 1
 	}
 	both check
+	run in_prog "$PYTHON" -c 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)'
+	expect_status 1
 	# static: not wrapped, and not refused either, or a package manager could do nothing
 	run in_prog sh -c '/sbin/ldconfig --version'
 	expect_status 0
@@ -151,6 +153,15 @@ my own curl'
 	page --root curl -sS "http://$WEB_IP4/"
 	run in_prog su nobody -s /bin/sh -c "curl -sS http://$WEB_IP4/"
 	[ "$status" -ne 0 ] || fail 'past the proxy'
+	# left alone altogether: datagrams and questions leave as ever
+	run in_prog --root "$T/build/tests/e2e/leak" udp-sendto
+	expect_status 0
+	run in_prog --root "$PYTHON" -c 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)'
+	expect_status 0
+	run in_prog --root getent ahostsv4 "no-such-$RANDOM.far.test"
+	expect_match "$output" "^$DECOY_IP4"
+	run in_prog --user "$T/build/tests/e2e/leak" udp-sendto
+	expect_status 1
 	good enable --group nogroup
 	page --root curl -sS "http://$WEB_IP4/"
 	run in_prog setpriv --groups=65534 curl -sS "http://$WEB_IP4/"
