@@ -36,6 +36,7 @@ PROG  = $(BASE) $(SANITIZE) -fPIE $(if $(filter src/core/% src/lib/%,$<),,-D_GNU
 # The library: no libc macro or builtin may put another function in a hook's place; frame pointers tell
 # an audit who called.
 PIC   = $(BASE) -fPIC -fvisibility=hidden -fno-builtin -fno-omit-frame-pointer \
+	-ffunction-sections -fdata-sections \
 	-ftls-model=initial-exec -fasynchronous-unwind-tables \
 	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=0 -U_FILE_OFFSET_BITS -U_TIME_BITS
 LINK  = -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
@@ -117,7 +118,7 @@ $(B)/exports.map: include/calls.def
 # calls among ourselves, and crtbegin.o's, looked up by name (20); variables on more than one page (10).
 $(B)/libsockshim.so: $(LIB) $(B)/exports.map
 	$(CC) $(CFLAGS) -shared -nostartfiles -Wl,-z,noseparate-code -Wl,-Bsymbolic-functions \
-		-Wl,--sort-section=name -o $@ $(LIB) $(LINK) -Wl,-soname,$(@F) \
+		-Wl,--sort-section=name -Wl,--gc-sections -o $@ $(LIB) $(LINK) -Wl,-soname,$(@F) \
 		-Wl,--version-script=$(B)/exports.map -Wl,-z,nodelete -Wl,--no-undefined -ldl
 $(B)/sockshim: PIE = $(or $(STATIC),-pie)
 $(B)/sockshim: EXE_MUSL = $(MUSL) $(CFLAGS) -static -nostartfiles -o $@ $(RCRT1) $(filter %.o,$^) \

@@ -14,6 +14,7 @@
 #include "stream.h"
 
 #define PROGRESS_SLOTS 16384u
+#define PROGRESS_NEAR 32u /* of them are every socket's */
 
 enum progress_state {
 	PROGRESS_UNDER_WAY, /* connect(2) to the proxy, or the handshake */

@@ -3,7 +3,9 @@
  * progress.c - the table of streams that are under way.
  *
  * As in streams.c a cookie may stand in one of WINDOW places, and nobody tells us when a socket is
- * closed: when they are all taken, the kernel is asked which sockets there are.
+ * closed: when they are all taken, the kernel is asked which sockets there are. Few streams are under
+ * way at a time, and not for long: the first PROGRESS_NEAR places are everybody's, so that a program that makes
+ * one connection after another always writes to the same page.
  */
 #include "progress.h"
 
@@ -14,16 +16,21 @@
 #include "seqlock.h"
 #include "sys.h"
 
-#define WINDOW 32u
+#define FAR (PROGRESS_SLOTS - PROGRESS_NEAR)
+#define WINDOW (PROGRESS_NEAR + 32u)
 #define GRACE 1000000000u /* after the deadline, ns */
 
 struct progresses {
 	uint32_t used;
 	uint32_t reapers; /* numbers given out */
 	uint64_t pad[7];
-	uint64_t cookies[PROGRESS_SLOTS];  /* as in the slots: searched first */
-	uint32_t suspects[PROGRESS_SLOTS]; /* number of the reaper that wants to drop it, or 0 */
-	struct progress slots[PROGRESS_SLOTS];
+	/* cookies: as in the slots, searched first; suspects: the reaper that wants to drop it, or 0 */
+	uint64_t near_cookies[PROGRESS_NEAR];
+	uint32_t near_suspects[PROGRESS_NEAR];
+	struct progress near_slots[PROGRESS_NEAR];
+	uint64_t cookies[FAR];
+	uint32_t suspects[FAR];
+	struct progress slots[FAR];
 };
 
 _Static_assert(sizeof(struct progress) <= 512, "what a pending stream may cost");
@@ -40,7 +47,28 @@ uint32_t progresses_used(const struct progresses *t)
 
 static uint32_t place(uint64_t cookie, uint32_t i)
 {
-	return (uint32_t)((cookie + i) % PROGRESS_SLOTS);
+	return i < PROGRESS_NEAR ? i : PROGRESS_NEAR + (uint32_t)((cookie + i) % FAR);
+}
+
+static uint64_t *cookie_at(struct progresses *t, uint32_t at)
+{
+	return at < PROGRESS_NEAR ? &t->near_cookies[at] : &t->cookies[at - PROGRESS_NEAR];
+}
+
+static uint32_t *suspect_at(struct progresses *t, uint32_t at)
+{
+	return at < PROGRESS_NEAR ? &t->near_suspects[at] : &t->suspects[at - PROGRESS_NEAR];
+}
+
+static struct progress *slot_at(struct progresses *t, uint32_t at)
+{
+	return at < PROGRESS_NEAR ? &t->near_slots[at] : &t->slots[at - PROGRESS_NEAR];
+}
+
+static uint32_t place_of(const struct progresses *t, const struct progress *p)
+{
+	return p < t->near_slots + PROGRESS_NEAR ? (uint32_t)(p - t->near_slots)
+						 : PROGRESS_NEAR + (uint32_t)(p - t->slots);
 }
 
 static bool gone(uint32_t tid)
@@ -100,28 +128,28 @@ void progress_unlock(struct progress *p)
 
 static void clear(struct progresses *t, uint32_t i)
 {
-	SHARED_STORE(&t->cookies[i], 0);
-	SHARED_STORE(&t->slots[i].cookie, 0);
+	SHARED_STORE(cookie_at(t, i), 0);
+	SHARED_STORE(&slot_at(t, i)->cookie, 0);
 	__atomic_sub_fetch(&t->used, 1, __ATOMIC_RELAXED);
 }
 
 void progress_drop(struct progresses *t, struct progress *p)
 {
-	clear(t, (uint32_t)(p - t->slots));
+	clear(t, place_of(t, p));
 	progress_unlock(p);
 }
 
 static bool claim(struct progresses *t, uint32_t i, uint64_t cookie, uint32_t self)
 {
-	struct progress *p = &t->slots[i];
+	struct progress *p = slot_at(t, i);
 	enum progress_lock how;
 
-	if (SHARED_LOAD(&t->cookies[i]))
+	if (SHARED_LOAD(cookie_at(t, i)))
 		return false;
 	how = take(p, self);
 	if (how == PROGRESS_BUSY)
 		return false;
-	if (SHARED_LOAD(&t->cookies[i])) {
+	if (SHARED_LOAD(cookie_at(t, i))) {
 		progress_unlock(p);
 		return false;
 	}
@@ -134,10 +162,10 @@ static bool claim(struct progresses *t, uint32_t i, uint64_t cookie, uint32_t se
 	p->delays = false;
 	p->least = 0;
 	memset(&p->stream, 0, sizeof(p->stream));
-	SHARED_STORE_RELAXED(&t->suspects[i], 0);
+	SHARED_STORE_RELAXED(suspect_at(t, i), 0);
 	__atomic_add_fetch(&t->used, 1, __ATOMIC_RELAXED);
 	SHARED_STORE(&p->cookie, cookie);
-	SHARED_STORE(&t->cookies[i], cookie);
+	SHARED_STORE(cookie_at(t, i), cookie);
 	return true;
 }
 
@@ -145,7 +173,7 @@ static struct progress *put(struct progresses *t, uint64_t cookie, uint32_t self
 {
 	for (uint32_t i = 0; i < WINDOW; i++)
 		if (claim(t, place(cookie, i), cookie, self))
-			return &t->slots[place(cookie, i)];
+			return slot_at(t, place(cookie, i));
 	return NULL;
 }
 
@@ -165,8 +193,8 @@ struct progress *progress_find(struct progresses *t, uint64_t cookie)
 	for (uint32_t i = 0; i < WINDOW; i++) {
 		uint32_t at = place(cookie, i);
 
-		if (SHARED_LOAD(&t->cookies[at]) == cookie)
-			return &t->slots[at];
+		if (SHARED_LOAD(cookie_at(t, at)) == cookie)
+			return slot_at(t, at);
 	}
 	return NULL;
 }
@@ -177,8 +205,8 @@ static void acquit(void *arg, uint64_t cookie)
 	struct progresses *t = arg;
 
 	for (uint32_t i = 0; cookie && i < WINDOW; i++)
-		if (SHARED_LOAD_RELAXED(&t->cookies[place(cookie, i)]) == cookie)
-			SHARED_STORE_RELAXED(&t->suspects[place(cookie, i)], 0);
+		if (SHARED_LOAD_RELAXED(cookie_at(t, place(cookie, i))) == cookie)
+			SHARED_STORE_RELAXED(suspect_at(t, place(cookie, i)), 0);
 }
 
 static void drop_suspects(struct progresses *t, uint32_t number)
@@ -186,14 +214,14 @@ static void drop_suspects(struct progresses *t, uint32_t number)
 	uint32_t self = (uint32_t)sys_gettid();
 
 	for (uint32_t i = 0; i < PROGRESS_SLOTS; i++) {
-		struct progress *p = &t->slots[i];
-		uint64_t cookie = SHARED_LOAD(&t->cookies[i]);
+		struct progress *p = slot_at(t, i);
+		uint64_t cookie = SHARED_LOAD(cookie_at(t, i));
 
-		if (!cookie || SHARED_LOAD_RELAXED(&t->suspects[i]) != number)
+		if (!cookie || SHARED_LOAD_RELAXED(suspect_at(t, i)) != number)
 			continue;
 		if (progress_lock(p, cookie, self) > PROGRESS_STOLEN)
 			continue;
-		if (SHARED_LOAD_RELAXED(&t->suspects[i]) == number && !diag_elsewhere(p->tid))
+		if (SHARED_LOAD_RELAXED(suspect_at(t, i)) == number && !diag_elsewhere(p->tid))
 			clear(t, i);
 		progress_unlock(p);
 	}
@@ -207,8 +235,8 @@ int progresses_reap(struct progresses *t)
 	if (!number)
 		return -EAGAIN;
 	for (uint32_t i = 0; i < PROGRESS_SLOTS; i++)
-		if (SHARED_LOAD_RELAXED(&t->cookies[i]))
-			SHARED_STORE(&t->suspects[i], number);
+		if (SHARED_LOAD_RELAXED(cookie_at(t, i)))
+			SHARED_STORE(suspect_at(t, i), number);
 	error = diag_dump(acquit, t);
 	if (!error)
 		drop_suspects(t, number);
