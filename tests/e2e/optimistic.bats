@@ -194,6 +194,46 @@ print(r.urlopen("http://web.far.test/", timeout=20).read().decode(), end="")'
 	done
 }
 
+# again: connect once more, while the reply is owed and after it: as on a direct connection
+again()
+{
+	run optimistic "$@" "$PYTHON" -c '
+import select, socket
+to = ("203.0.113.80", 7202)
+for blocking in (True, False):
+    s = socket.socket()
+    s.setblocking(blocking)
+    said = [s.connect_ex(to)]
+    select.select([], [s], [])
+    said += [s.connect_ex(to), s.connect_ex(to), s.getpeername() == to]
+    s.sendall(b"\0\0\0\0")
+    select.select([s], [], [])
+    said += [s.connect_ex(to), len(s.recv(1000))]
+    print(*said)'
+	expect_output $'0 106 106 True 106 64\n115 0 106 True 106 64'
+}
+
+@test "connect again; a proxy on a Unix socket" {
+	again
+	capture_start
+	mkdir -p "$T/unix"
+	far_start unix-proxy "$T/build/sockshimctl" proxy --listen "unix:$T/unix/socks" --delay 100
+	wait_for 10 test -S "$T/unix/socks"
+	chmod 777 "$T/unix" "$T/unix/socks"
+	PROXY=socks5://unix:$T/unix/socks
+	again
+	run optimistic -o Pipeline=yes "$READ" read "$WEB_IP4" "${SEED:-1}" 400
+	all_right 400
+	far_stop unix-proxy
+	far_start unix-proxy "$T/build/sockshimctl" proxy --listen "unix:$T/unix/refuses" --delay 20 --reply 2
+	wait_for 10 test -S "$T/unix/refuses"
+	chmod 777 "$T/unix/refuses"
+	PROXY=socks5://unix:$T/unix/refuses
+	run optimistic "$READ" refused "$WEB_IP4" 13 "${SEED:-1}" 60
+	all_right 60
+	assert_no_packets
+}
+
 @test "a static program that inherits the socket, and FILEs on it, find no reply" {
 	run optimistic "$PYTHON" -c '
 import os, socket, subprocess

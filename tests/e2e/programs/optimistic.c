@@ -319,23 +319,54 @@ static void make(int ep)
 		wrong("epoll_ctl", -1);
 }
 
+// Waits until the socket is writable; the events of poll(2).
+static int wait_writable(void)
+{
+	static const uint32_t how[] = {0, EPOLLET, EPOLLONESHOT};
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	struct epoll_event e = {.events = EPOLLOUT | how[chance(3)], .data.u32 = 99}, got;
+	struct timeval t = {.tv_sec = 20};
+	int ep, n;
+	fd_set w;
+
+	switch (chance(3)) {
+	case 0:
+		FD_ZERO(&w);
+		FD_SET(fd, &w);
+		return select(fd + 1, NULL, &w, NULL, &t) == 1 ? POLLOUT : 0;
+	case 1:
+		ep = epoll_create1(EPOLL_CLOEXEC);
+		if (epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e))
+			wrong("epoll_ctl", -1);
+		n = epoll_wait(ep, &got, 1, 20000);
+		if (n != 1 || got.data.u32 != 99)
+			wrong("epoll_wait", n);
+		if (e.events & EPOLLONESHOT && epoll_wait(ep, &got, 1, 0))
+			wrong("one shot", got.events);
+		close(ep);
+		return got.events;
+	default:
+		return poll(&p, 1, 20000) == 1 ? p.revents : 0;
+	}
+}
+
 static void connect_to(const char *address, uint16_t port)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET,
 				.sin_port = htons(port),
 				.sin_addr.s_addr = inet_addr(address)},
 			   peer;
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
 	socklen_t len = sizeof(peer);
-	int bytes, error = 0;
+	int bytes, error = 0, events;
 
 	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) && (blocks() || errno != EINPROGRESS)) {
 		if (refusal && errno == refusal)
 			_exit(0); // it came at once
 		wrong("connect", -1);
 	}
-	if (poll(&p, 1, 20000) != 1 || !(p.revents & POLLOUT))
-		wrong("writable", p.revents);
+	events = wait_writable();
+	if (!(events & POLLOUT))
+		wrong("writable", events);
 	if (refusal)
 		return;
 	if (getpeername(fd, (struct sockaddr *)&peer, &len) || peer.sin_port != a.sin_port)
