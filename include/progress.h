@@ -32,6 +32,7 @@ struct progress {
 	uint8_t state;	 /* enum progress_state */
 	bool waited;	 /* a connect(2) waits for it, and takes its error */
 	bool told;	 /* the kernel's connect(2) has said 0, to us */
+	bool calm;	 /* who holds the lock changes nothing: whoever finds it left may go on */
 	bool ended;	/* by connect(2) to AF_UNSPEC, which leaves the error of the last failure */
 	int16_t error;	/* errno, when failed */
 	bool delays;	/* the program wants no TCP_NODELAY, which the socket has */

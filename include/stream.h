@@ -69,6 +69,9 @@ int stream_step(struct stream *st, const struct session *s, int fd, struct socks
 /* With Optimistic: may the program write already, though the proxy owes its reply? */
 bool stream_owes(const struct stream *st);
 
+/* After a jump out of stream_start(): takes back the time limit that it gave the socket. */
+void stream_unbound(const struct session *s, int fd);
+
 /* Ends it with `error`, as if stream_step() had found it: returns -error. */
 int stream_abort(struct stream *st, int fd, int error);
 

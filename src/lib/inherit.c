@@ -10,6 +10,7 @@
 
 #include "bytes.h"
 #include "events.h"
+#include "progress.h"
 #include "sys.h"
 
 static bool name_of(long nr, int fd, struct addr *out)
@@ -25,7 +26,8 @@ static bool is_known(const struct session *s, int fd)
 	struct stream_entry e;
 	uint64_t cookie = s ? sys_cookie(fd) : 0;
 
-	return cookie && streams_find(session_streams(s), cookie, &e) == 0;
+	return cookie && (streams_find(session_streams(s), cookie, &e) == 0 ||
+			  progress_find(session_progresses(s), cookie));
 }
 
 static bool is_connecting(int fd)

@@ -157,7 +157,7 @@ static bool claim(struct progresses *t, uint32_t i, uint64_t cookie, uint32_t se
 	SHARED_STORE_RELAXED(&p->until, 0);
 	SHARED_STORE_RELAXED(&p->need, 0);
 	p->state = PROGRESS_UNDER_WAY;
-	p->waited = p->told = p->ended = false;
+	p->waited = p->told = p->ended = p->calm = false;
 	p->error = 0;
 	p->delays = false;
 	p->least = 0;

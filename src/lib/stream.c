@@ -171,6 +171,17 @@ static int connect_bounded(int fd, const struct sockaddr_storage *to, int len, u
 	return err;
 }
 
+void stream_unbound(const struct session *s, int fd)
+{
+	const struct timeval none = {0};
+	uint32_t ms = s->settings.connect_timeout;
+	struct timeval is = {0};
+
+	sys_getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &is, sizeof(is));
+	if (is.tv_sec == ms / 1000 && is.tv_usec == ms % 1000 * 1000)
+		sys_setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof(none));
+}
+
 /* An IPv6-only socket reaches an IPv4 proxy once it is told that it is not. */
 static int allow_mapped(int fd, int domain, const struct addr *to)
 {

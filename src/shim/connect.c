@@ -237,7 +237,11 @@ static int connect_listed(const struct connecting *a, struct progress *p)
 	int err;
 
 	begin(a, p);
+	p->calm = true; /* a signal handler may jump out of the kernel's connect(2) */
 	err = start(a, &p->stream);
+	p->calm = false;
+	if (err == -EINTR && a->family != AF_UNIX && !tunnel_interrupts())
+		err = 0; /* it goes on; only because of ConnectTimeout did the kernel not restart it */
 	if (err < 0 && (err != -EINTR || a->family == AF_UNIX))
 		return start_failed(a, p, err);
 	if (a->family)

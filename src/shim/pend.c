@@ -183,8 +183,14 @@ static void owes(struct progress *p, int fd)
 
 int pend_advance(struct progress *p, int fd, bool stolen, uint32_t also)
 {
-	int need = stolen ? stream_abort(&p->stream, fd, ECONNABORTED)
-			  : stream_step(&p->stream, here(), fd, NULL);
+	int need;
+
+	if (stolen && p->calm) {
+		p->calm = p->waited = stolen = false;
+		stream_unbound(here(), fd);
+	}
+	need = stolen ? stream_abort(&p->stream, fd, ECONNABORTED)
+		      : stream_step(&p->stream, here(), fd, NULL);
 
 	if (need <= 0) {
 		need ? failed(p, fd, -need) : opened(p, fd);

@@ -105,6 +105,26 @@ print(["%x" % e for _, e in ep.poll(5)], s.getsockopt(socket.SOL_SOCKET, socket.
 	expect_output "['1c'] 110 0"
 }
 
+# far COMMAND…: with the far side of conform_far, which lets connections go on when it is told to
+far()
+{
+	local drop=()
+
+	[ "$AS" = root ] || drop=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	LIMIT=120 run in_prog --root unshare -n "$T/build/tests/e2e/conform_far" "${drop[@]}" env HOME=/ "$@"
+}
+
+@test "threads, processes, epolls, signals and a connection in progress" {
+	check()
+	{
+		far "$T/build/tests/e2e/pending"
+		expect_output '69 cases'
+		far "$T/build/sockshim" -q -p socks5://10.200.0.2:1080 "$T/build/tests/e2e/pending"
+		expect_output '69 cases'
+	}
+	both check
+}
+
 @test "random sequences of calls: a connection in progress behaves as the kernel's own" {
 	check()
 	{
