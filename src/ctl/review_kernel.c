@@ -270,7 +270,7 @@ static void take_open(void *arg, const struct diag *d)
 		if (r->fate == FATE_OPEN && leads_somewhere(d) && !is_proxy(&d->peer) && d->inode)
 			r->strayed = true;
 		if (last)
-			count(r, &l, false);
+			count(r, &l, !d->inode); /* closed: only the kernel still sends */
 	}
 	if (r && r->fate != FATE_NONE && !r->strayed)
 		return;

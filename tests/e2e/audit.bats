@@ -420,3 +420,48 @@ for i in range(5000):
 	run in_prog bash -c 'ls /dev/shm | grep -c sockshim'
 	expect_output 0
 }
+
+# ci FILE INPUT=VALUE…: runs the scripts of a CI file in the program's namespace, in an empty directory
+ci()
+{
+	local file=$1
+
+	shift
+	rm -rf "$T/tmp/ci"
+	install -d -m 777 "$T/tmp/ci"
+	"$PYTHON" "$E2E/formats/steps.py" "$REPO/conf/ci/$file" "$@" >"$T/tmp/ci.sh"
+	run in_prog env -C "$T/tmp/ci" PATH="$T/build:$PATH" GITHUB_OUTPUT="$T/tmp/ci/output" GITHUB_PATH="$T/tmp/ci/path" \
+		GITHUB_ACTION_PATH=/nonexistent bash "$T/tmp/ci.sh"
+}
+
+@test "the GitHub action and the GitLab template: their scripts, and what they publish" {
+	check()
+	{
+		ci github/action.yml command='curl -sS http://web.far.test/' proxy="$PROXY"
+		expect_status 0
+		expect_match "$output" "$WEB_BODY"
+		expect_match "$(<"$T/tmp/ci/output")" '^status=0$'
+		"$PYTHON" "$E2E/formats/check.py" sarif "$T/tmp/ci/sockshim-audit.sarif"
+		ci github/action.yml command="$P/leak udp-sendto; false" proxy="$PROXY" file=a.sarif
+		expect_status 3 # the verdict, not what the command ended with
+		ci github/action.yml command="$P/leak udp-sendto || true" proxy="$PROXY" file=a.sarif
+		expect_status 3
+		expect_match "$(<"$T/tmp/ci/output")" '^status=3$'
+		"$PYTHON" "$E2E/formats/check.py" sarif "$T/tmp/ci/a.sarif"
+		grep -q '"ruleId":"udp"' "$T/tmp/ci/a.sarif"
+		echo 'Tolerate udp' >"$T/tmp/policy"
+		ci github/action.yml command="$P/leak udp-sendto || true" proxy="$PROXY" policy="$T/tmp/policy"
+		expect_status 0
+
+		ci gitlab.yml AUDIT_COMMAND='curl -sS http://web.far.test/' AUDIT_PROXY="$PROXY"
+		expect_status 0
+		xmllint --noout --schema "$E2E/formats/junit.xsd" "$T/tmp/ci/sockshim-audit.xml"
+		ci gitlab.yml AUDIT_COMMAND="$P/leak udp-sendto || true" AUDIT_PROXY="$PROXY" AUDIT_FILE=x.xml
+		expect_status 3
+		xmllint --noout --schema "$E2E/formats/junit.xsd" "$T/tmp/ci/x.xml"
+		"$PYTHON" "$E2E/formats/check.py" junit "$T/tmp/ci/x.xml"
+		ci gitlab.yml AUDIT_COMMAND="$P/leak udp-sendto || exit 7" AUDIT_PROXY="$PROXY" AUDIT_POLICY="$T/tmp/policy"
+		expect_status 7
+	}
+	both check
+}
