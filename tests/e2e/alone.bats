@@ -106,3 +106,27 @@ print(r.urlopen("http://web.far.test/", timeout=20).read().decode(), end="")'
 	expect_status 0
 	expect_match "$output" fine
 }
+
+@test "a library preloaded behind ours is called where libc would be, one of an old kind of table too" {
+	in_prog bash -e <<-'END'
+		cd $T/tmp
+		echo '#include <dlfcn.h>
+		#include <unistd.h>
+		int connect(int fd, const void *to, unsigned int len)
+		{
+			write(1, "behind\n", 7);
+			return ((int (*)(int, const void *, unsigned int))dlsym(RTLD_NEXT, "connect"))(fd, to, len);
+		}' >behind.c
+		gcc -D_GNU_SOURCE -shared -fPIC -o behind.so behind.c
+		gcc -D_GNU_SOURCE -shared -fPIC -Wl,--hash-style=sysv -o old.so behind.c
+	END
+	check()
+	{
+		run in_prog env LD_PRELOAD="$T/build/libsockshim.so:$T/tmp/$1" "$PYTHON" -c 'import socket
+assert socket.socket(socket.AF_UNIX).connect_ex("/nobody") == 2'
+		expect_status 0
+		expect_output behind
+	}
+	both check behind.so
+	both check old.so
+}
