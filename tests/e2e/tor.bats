@@ -347,3 +347,29 @@ time.sleep(40)'
 	expect_match "$output" 'CIRC_ID=[0-9]+ OR_ID=[0-9A-F]{40} IP=203.0.113.70 PORT=7003 .* READ=0 WRITE=0 '
 	far_stop held
 }
+
+@test "an audit compares with Tor's streams; with another Tor's they differ" {
+	LIMIT=60 run --separate-stderr shim -q --audit=json --audit-file "$T/tmp/tor.json" --audit-tor "unix:$T/far/tor/control" \
+		sh -c 'curl -sS http://web.far.test/ && curl -sS "http://$1/"' - "$WEB_IP4"
+	expect_status 0
+	expect_output "$WEB_BODY"$'\n'"$WEB_BODY"
+	"$PYTHON" -c 'import json, sys
+a = json.load(open(sys.argv[1]))
+assert a["verdict"] == "clean" and a["views"]["tor"] and len(a["streams"]) == 2, a' "$T/tmp/tor.json"
+	LIMIT=60 run --separate-stderr shim -q --audit=json --audit-file "$T/tmp/tor.json" --audit-tor "unix:$T/far/tor/onion/control" \
+		curl -sS http://web.far.test/
+	expect_status 3
+	"$PYTHON" -c 'import json, sys
+f = [x for x in json.load(open(sys.argv[1]))["findings"] if not x["tolerated"]]
+assert [x["check"] for x in f] == ["tor"] and "Tor has not seen web.far.test:80 from port" in f[0]["words"], f' "$T/tmp/tor.json"
+	run shim --audit-tor 127.0.0.1:1 true # nobody is there
+	expect_status 126
+}
+
+@test "tor via's JUnit is what its readers take" {
+	LIMIT=60 run --separate-stderr ctl tor via --junit --each-exit -- sh -c 'echo "<&\"$(printf "\\033\\377")" >&2; exit 3'
+	echo "$output" >"$T/tmp/via.xml"
+	xmllint --noout --schema "$E2E/formats/junit.xsd" "$T/tmp/via.xml"
+	"$PYTHON" "$E2E/formats/check.py" junit "$T/tmp/via.xml"
+	expect_match "$output" 'failures="4"'
+}
