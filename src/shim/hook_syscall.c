@@ -44,6 +44,13 @@ static long while_pending(long number, const long a[static 6])
 		return write((int)a[0], PTR(void *, a[1]), (size_t)a[2]);
 	case SYS_writev:
 		return writev((int)a[0], PTR(void *, a[1]), (int)a[2]);
+	case SYS_sendfile:
+		return sendfile((int)a[0], (int)a[1], PTR(void *, a[2]), (size_t)a[3]);
+	case SYS_splice:
+		return splice((int)a[0], PTR(void *, a[1]), (int)a[2], PTR(void *, a[3]),
+			      (size_t)a[4], (unsigned int)a[5]);
+	case SYS_ioctl:
+		return ioctl((int)a[0], (unsigned long)a[1], PTR(void *, a[2]));
 	default:
 		return libc_result(sys_call(number, a[0], a[1], a[2], a[3], a[4], a[5]));
 	}

@@ -21,6 +21,7 @@
 #include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -170,7 +171,8 @@ static bool look(bool out, int ms)
 	case 1:
 		return look_select(out, ms);
 	case 2:
-		if (ioctl(fd, FIONREAD, &bytes))
+		if (chance(2) ? ioctl(fd, FIONREAD, &bytes)
+			      : syscall(SYS_ioctl, fd, FIONREAD, &bytes))
 			wrong("FIONREAD", -1);
 		return bytes > 0;
 	default:
@@ -190,7 +192,8 @@ static long read_splice(size_t len)
 
 	if (pipe2(tube, O_CLOEXEC))
 		wrong("pipe2", -1);
-	n = (int)splice(either(), NULL, tube[1], NULL, len, 0);
+	n = chance(2) ? (int)splice(either(), NULL, tube[1], NULL, len, 0)
+		      : (int)syscall(SYS_splice, either(), NULL, tube[1], NULL, len, 0);
 	if (n > 0)
 		got = (int)read(tube[0], in, sizeof(in));
 	int error = errno;
@@ -209,7 +212,7 @@ static long read_once(size_t len, int flags)
 	int which = either();
 	bool plain = !flags || !blocks();
 
-	switch (chance(plain ? 8 : 4)) {
+	switch (chance(plain ? 9 : 4)) {
 	case 0:
 		return recv(which, in, len, flags);
 	case 1:
@@ -222,6 +225,8 @@ static long read_once(size_t len, int flags)
 		return readv(which, v, 2);
 	case 5:
 		return read_splice(len);
+	case 6:
+		return syscall(SYS_recvfrom, which, in, len, flags, NULL, NULL);
 	default:
 		return read(which, in, len);
 	}
