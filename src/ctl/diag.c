@@ -166,6 +166,7 @@ int diag_sockets(bool info, void (*each)(void *arg, const struct diag *d), void 
 
 int diag_closings(void)
 {
+	static const int groups[] = {SKNLGRP_INET_TCP_DESTROY, SKNLGRP_INET6_TCP_DESTROY};
 	const int room = 4 << 20;
 	const struct sockaddr_nl here = {.nl_family = AF_NETLINK};
 	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG),
@@ -176,9 +177,9 @@ int diag_closings(void)
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	error = bind(fd, (const struct sockaddr *)&here, sizeof(here)) < 0 ? -errno : 0;
-	for (int group = SKNLGRP_INET_TCP_DESTROY; !error && group <= SKNLGRP_INET6_UDP_DESTROY;
-	     group++)
-		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+	for (size_t i = 0; !error && i < sizeof(groups) / sizeof(groups[0]); i++)
+		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i],
+			       sizeof(groups[i])) < 0)
 			error = -errno;
 	if (error)
 		close(fd);
