@@ -200,9 +200,9 @@ const char *report_target(const char *text, struct report_target *out)
 	memset(out, 0, sizeof(*out));
 	if (!*text)
 		return NULL;
-	for (uint8_t i = REPORT_UNIX; i <= REPORT_FILE; i++)
+	for (unsigned int i = REPORT_UNIX; i <= REPORT_FILE; i++)
 		if (!strncmp(text, kinds[i], strlen(kinds[i])))
-			out->kind = i;
+			out->kind = (uint8_t)i;
 	text += out->kind ? strlen(kinds[out->kind]) : 0;
 	switch ((enum report_kind)out->kind) {
 	case REPORT_UNIX:

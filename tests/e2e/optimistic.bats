@@ -195,6 +195,7 @@ print(r.urlopen("http://web.far.test/", timeout=20).read().decode(), end="")'
 }
 
 # again: connect once more, while the reply is owed and after it: as on a direct connection
+# shellcheck disable=SC2120 # most need none
 again()
 {
 	run optimistic "$@" "$PYTHON" -c '
