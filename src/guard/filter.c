@@ -167,17 +167,18 @@ struct fate {
 #define ARCH_OTHER AUDIT_ARCH_I386
 #define X32 0x40000000u
 /* socketcall, socket, bind, connect, listen, setsockopt, sendto, sendmsg, sendmmsg, io_uring_* */
-static const uint32_t other_numbers[] = {102, 345, 359, 361, 362, 363,
-					 366, 369, 370, 425, 426, 427};
+static const uint32_t other_numbers[] = {
+	102, 345, 359, 361, 362, 363, 366, 369, 370, 425, 426, 427, FILTER_PIDFD_GETFD};
 /* socket connect sendto sendmsg bind listen setsockopt sendmmsg; 5xx: those with x32's structures */
-static const uint32_t x32_numbers[] = {X32 | 41,  X32 | 42,  X32 | 44,	X32 | 46,  X32 | 49,
-				       X32 | 50,  X32 | 54,  X32 | 307, X32 | 425, X32 | 426,
-				       X32 | 427, X32 | 518, X32 | 538, X32 | 541};
+static const uint32_t x32_numbers[] = {
+	X32 | 41,  X32 | 42,  X32 | 44,	 X32 | 46,  X32 | 49,
+	X32 | 50,  X32 | 54,  X32 | 307, X32 | 425, X32 | 426,
+	X32 | 427, X32 | 518, X32 | 538, X32 | 541, X32 | FILTER_PIDFD_GETFD};
 #elif defined __aarch64__
 #define ARCH_OWN AUDIT_ARCH_AARCH64
 #define ARCH_OTHER AUDIT_ARCH_ARM
-static const uint32_t other_numbers[] = {102, 281, 282, 283, 284, 290,
-					 294, 296, 374, 425, 426, 427};
+static const uint32_t other_numbers[] = {
+	102, 281, 282, 283, 284, 290, 294, 296, 374, 425, 426, 427, FILTER_PIDFD_GETFD};
 #endif
 
 static const struct fate own_numbers[] = {
@@ -192,6 +193,7 @@ static const struct fate own_numbers[] = {
 	{IO_URING_SETUP, NO_CALL},
 	{IO_URING_ENTER, NO_CALL},
 	{IO_URING_REGISTER, NO_CALL},
+	{FILTER_PIDFD_GETFD, NO_RIGHT}, /* sockets of processes outside of the session */
 #if defined __x86_64__
 	/* Linux before 5.5 takes x32's own numbers without the bit, too. */
 	{518, NO_CALL},

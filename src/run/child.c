@@ -46,6 +46,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "guard.h"
 #include "log.h"
 #include "run.h"
@@ -94,6 +95,15 @@ static void prepare(struct inherited *in)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
+/* Sockets that the launcher was handed are the command's (sd_listen_fds(3)). */
+static void put_pid(char *to)
+{
+	struct bytes_out o = bytes_out_init(to, ENVIRONMENT_NUMBER);
+
+	bytes_put_number(&o, (uint64_t)sys_getpid());
+	bytes_put_end(&o);
+}
+
 /* In the child, on the launcher's memory: only system calls. */
 static int execute(void *arg)
 {
@@ -107,6 +117,8 @@ static int execute(void *arg)
 	if (in->child_ignored)
 		signal(SIGCHLD, SIG_IGN);
 	set_mask(in->mask, NULL);
+	if (cmd->own_pid)
+		put_pid(cmd->own_pid);
 	cmd->session->unprivileged = in->guard && in->guard->unprivileged;
 	execve(cmd->path, cmd->argv, cmd->env);
 	if (errno == ENOEXEC && cmd->script)

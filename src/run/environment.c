@@ -2,6 +2,7 @@
 /* environment.c - the environment of the command: LD_PRELOAD and the session's name, nothing else. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "run.h"
 
@@ -60,12 +61,28 @@ const char *environment_without(const char *library)
 	return rest + (*rest == ':');
 }
 
-char **environment_make(char **env, const char *library, const char *session)
+/* Is this "LISTEN_PID=" and our number? */
+static bool names_us(const char *entry)
 {
+	return is_variable(entry, "LISTEN_PID") &&
+	       strtol(entry + sizeof("LISTEN_PID"), NULL, 10) == getpid();
+}
+
+static bool hands_to_us(char **env)
+{
+	while (*env && !names_us(*env))
+		env++;
+	return *env;
+}
+
+char **environment_make(char **env, const char *library, const char *session, char **own)
+{
+	bool ours = hands_to_us(env);
 	size_t count = 0, n = 0;
 	const char *old = NULL;
 	char **out;
 
+	*own = NULL;
 	while (env[count])
 		count++;
 	out = malloc((count + 3) * sizeof(*out));
@@ -74,11 +91,18 @@ char **environment_make(char **env, const char *library, const char *session)
 	for (size_t i = 0; i < count; i++) {
 		if (is_variable(env[i], "LD_PRELOAD"))
 			old = old ? old : env[i] + sizeof("LD_PRELOAD");
+		else if (ours && is_variable(env[i], "LISTEN_PIDFDID"))
+			continue; /* the same, by the inode of a pidfd */
+		else if (ours && names_us(env[i]))
+			out[n++] = assign("LISTEN_PID", "", ENVIRONMENT_NUMBER);
 		else if (!is_variable(env[i], SESSION_ENV))
 			out[n++] = env[i];
 	}
 	out[n++] = preload(library, old ? old : "");
 	out[n++] = assign(SESSION_ENV, session, 0);
 	out[n] = NULL;
+	for (size_t i = 0; ours && i < n; i++)
+		if (is_variable(out[i], "LISTEN_PID"))
+			*own = out[i] + sizeof("LISTEN_PID");
 	return out;
 }

@@ -195,7 +195,7 @@ static void __attribute__((noreturn)) run(const struct request *rq)
 	if (command_kind == PROGRAM_UNKNOWN)
 		cmd.script = command_script(path, cmd.argv);
 	inherit_scan(cmd.session, say_inherited);
-	cmd.env = environment_make(environ, library_path, session);
+	cmd.env = environment_make(environ, library_path, session, &cmd.own_pid);
 	child_run(&cmd);
 }
 

@@ -68,8 +68,12 @@ int command_find(const char *name, char path[static PATH_MAX]);
 /* What makes a program of this kind run past the proxy, for one line; NULL if nothing does. */
 const char *command_escapes(enum program_kind kind);
 
-/* environment.c: `env` with LD_PRELOAD and SOCKSHIM_SESSION set. */
-char **environment_make(char **env, const char *library, const char *session);
+/*
+ * environment.c: `env` with LD_PRELOAD and SOCKSHIM_SESSION set. If it hands sockets to this process
+ * (sd_listen_fds(3): LISTEN_PID), `own` becomes where the command's number must be put, else NULL.
+ */
+char **environment_make(char **env, const char *library, const char *session, char **own);
+#define ENVIRONMENT_NUMBER 12 /* room there */
 
 /* LD_PRELOAD's value with the library before what is there, and without it. */
 const char *environment_preload(const char *library);
@@ -100,6 +104,7 @@ void auditor_allowed(const struct session *s, const char *path, int kind);
 struct command {
 	const char *path;
 	char **argv, **env;
+	char *own_pid; /* in env: NULL, or where the command's process id is wanted */
 	char **script; /* run instead if execve(2) says ENOEXEC; or NULL */
 	struct session *session;
 	const char *session_name;

@@ -75,3 +75,13 @@ FRAGMENT(prctl)
 	CHECK(prctl(PR_GET_DUMPABLE) == 1);
 	return 0;
 }
+
+extern int pidfd_getfd(int process, int fd, unsigned int flags)
+	__attribute__((weak)); /* glibc 2.36 */
+
+FRAGMENT(pidfd_getfd)
+{
+	FAILS(pidfd_getfd(NO_FD, 0, 0), EPERM);
+	FAILS(syscall(438L, (long)NO_FD, 0L, 0L), EPERM);
+	return 0;
+}

@@ -115,6 +115,20 @@ teardown_file()
 	both check
 }
 
+@test "sockets that the launcher was handed are the command's: LISTEN_PID" {
+	check()
+	{
+		# shellcheck disable=SC2016 # for the inner shells
+		run in_prog env LISTEN_FDS=1 LISTEN_PIDFDID=7 bash -c 'LISTEN_PID=$$ exec "$BUILD/sockshim" -p "$1" \
+			sh -c "echo \$((LISTEN_PID - \$\$)) \$LISTEN_FDS \$LISTEN_PIDFDID"' - "$PROXY"
+		expect_output '0 1'
+		# shellcheck disable=SC2016
+		run in_prog env LISTEN_PID=1 LISTEN_PIDFDID=7 "$T/build/sockshim" -p "$PROXY" sh -c 'echo $LISTEN_PID $LISTEN_PIDFDID'
+		expect_output '1 7'
+	}
+	both check
+}
+
 @test "stdin, stdout and stderr are untouched" {
 	check()
 	{
