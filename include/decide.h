@@ -104,6 +104,10 @@ enum verdict decide(const struct settings *s, const struct call *c, struct decis
 const char *reason_words(enum reason r);
 const char *reason_hint(enum reason r);
 
+/* "udp", "connect": for programs to read; static. */
+const char *reason_name(enum reason r);
+const char *call_kind_name(enum call_kind k);
+
 /* Puts "refused: connect to example.com:80: a Match block says Refuse; …", or the target alone. */
 void decide_words(struct bytes_out *o, const struct call *c, const struct decision *d);
 void decide_target(struct bytes_out *o, const struct call *c);

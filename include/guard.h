@@ -39,6 +39,9 @@ int guard_put_on(struct guard_plan *p);
 int guard_begin(struct session *s, int listener, int wake);
 void guard_serve(void);
 
+/* The command has ended and is waited for: what there is to say of that. */
+void guard_command_ended(void);
+
 /* Does any process of the session live? (After the command has been waited for.) */
 bool guard_is_needed(void);
 

@@ -14,4 +14,7 @@
  */
 bool place_find(int32_t tid, uint64_t at, char *path, size_t size, uint64_t *offset);
 
+/* "libfoo.so+0x10" of what place_find() found; "" for an offset of 0. */
+void place_words(const char *module, uint64_t offset, char *out, size_t size);
+
 #endif

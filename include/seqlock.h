@@ -27,6 +27,11 @@ static inline bool shared_swap(uint32_t *at, uint32_t was, uint32_t to)
 	return __atomic_compare_exchange_n(at, &was, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
+static inline bool shared_swap_long(uint64_t *at, uint64_t was, uint64_t to)
+{
+	return __atomic_compare_exchange_n(at, &was, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
 static inline bool seqlock_odd(uint32_t seq)
 {
 	return seq & 1;

@@ -31,6 +31,7 @@ struct session {
 	uint64_t launcher_dev, launcher_ino; /* its file: static, and may be started all the same */
 	uint64_t gate;			     /* where the guard's gate belongs; 0: no guard */
 	bool audited;			     /* events are kept */
+	uint64_t report_dev, report_ino;     /* of Report fd:N */
 	bool unprivileged; /* setuid programs get no privilege (PR_SET_NO_NEW_PRIVS) */
 	uint16_t library;  /* see session_library() */
 	struct settings settings;

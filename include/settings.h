@@ -26,6 +26,7 @@ enum half_close { HALF_CLOSE_AUTO, HALF_CLOSE_PASS, HALF_CLOSE_HOLD };
 enum unwrappable { UNWRAPPABLE_REFUSE, UNWRAPPABLE_ALLOW };
 enum inherited_sockets { INHERITED_REFUSE, INHERITED_ALLOW };
 enum guard_mode { GUARD_AUTO, GUARD_REQUIRE, GUARD_OFF };
+enum report_mode { REPORT_OPTIONAL, REPORT_REQUIRED };
 enum log_level { LOG_SILENT, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 struct proxy {

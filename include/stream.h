@@ -8,14 +8,29 @@
 #define SOCKSHIM_STREAM_H
 
 #include "decide.h"
+#include "report.h"
 #include "session.h"
 #include "socks.h"
 
 enum stream_state {
 	STREAM_CONNECTING, /* the kernel's connect to the proxy is under way */
+	STREAM_REPORT,	   /* connected; the controller is told first, and perhaps asked */
 	STREAM_HANDSHAKE,
 	STREAM_OPEN,
 	STREAM_FAILED,
+};
+
+/* What the controller said, or that it could not be told (with ReportMode required). */
+enum stream_told { TOLD_FINE, TOLD_NOT, TOLD_DENIES };
+
+struct stream_report {
+	uint64_t until; /* how long the controller is waited for */
+	uint32_t seq;	/* of the report; 0: not sent */
+	int32_t pid;	/* of the process that sent it */
+	int16_t error;	/* why it could not be sent */
+	uint8_t told;	/* enum stream_told */
+	uint8_t user_len;
+	uint8_t user[REPORT_USER]; /* the controller's SOCKS user name for this stream */
 };
 
 struct stream {
@@ -37,6 +52,7 @@ struct stream {
 	uint64_t started;
 	uint64_t serial;	 /* drawn per stream, for Isolate connection */
 	uint32_t sent, received; /* bytes of the handshake so far */
+	struct stream_report report;
 };
 
 /* Prepares a stream for `to` (and the name it stands for, or -1) as `d` decided. */
@@ -61,7 +77,8 @@ int stream_refusal(int error);
 
 /*
  * Does what can be done without waiting. Returns POLLIN or POLLOUT: call again when the descriptor is
- * so; 0: the tunnel is open; -errno: it failed, and the socket has been shut down both ways.
+ * so; POLLPRI (which never comes): call again at the deadline, or when reporter_fd() can be read; 0: the
+ * tunnel is open; -errno: it failed, and the socket has been shut down both ways.
  * `answer` is for RESOLVE and RESOLVE_PTR, else NULL. Checks the deadline by itself.
  */
 int stream_step(struct stream *st, const struct session *s, int fd, struct socks_answer *answer);
@@ -81,6 +98,9 @@ int stream_abort(struct stream *st, int fd, int error);
  * can have. False if it cannot be had: no loopback.
  */
 bool stream_refuse(int fd);
+
+/* Why the controller kept it from going on, for a log line. */
+void stream_told_words(struct bytes_out *o, const struct stream *st, const struct session *s);
 
 /* Milliseconds until the deadline, for poll(2); -1: none. */
 int stream_timeout(const struct stream *st);

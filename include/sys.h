@@ -66,6 +66,10 @@ static inline long sys_call(long nr, long a, long b, long c, long d, long e, lon
 int sys_open(const char *path, int flags, int mode);
 long sys_read(int fd, void *buf, size_t len);
 long sys_write(int fd, const void *buf, size_t len);
+
+/* Writes all of it, in one write(2) if it can; a broken pipe raises no SIGPIPE. 0 or -errno. */
+long sys_write_quietly(int fd, const void *data, size_t len);
+
 int sys_close(int fd);
 int sys_getpid(void);
 int sys_gettid(void);

@@ -5,6 +5,7 @@
 
 #include "conf_parts.h"
 #include "doors.h"
+#include "report.h"
 #include "socks.h"
 
 /* An error about a setting, at the place where it was made. */
@@ -72,6 +73,26 @@ static int check_doors(struct conf *c)
 	return wrong ? fail_at(c, SETTING_ID_unix_sockets, wrong, list) : 0;
 }
 
+/* Answers come back on a connection that is a process's own. */
+static int check_report(struct conf *c)
+{
+	const struct settings *s = c->out;
+	const char *text = s->text + s->report, *wrong;
+	struct report_target t;
+
+	wrong = report_target(text, &t);
+	if (wrong)
+		return fail_at(c, SETTING_ID_report, wrong, text);
+	if (strlen(s->text + s->tag) > REPORT_TAG)
+		return fail_at(c, SETTING_ID_tag, "is longer than 64 bytes", "");
+	if (s->report_ack && t.kind != REPORT_UNIX && t.kind != REPORT_TCP)
+		return fail_at(c, SETTING_ID_report_ack, "yes needs Report unix: or tcp:, not",
+			       text);
+	if (s->report_mode == REPORT_REQUIRED && t.kind == REPORT_NOWHERE)
+		return fail_at(c, SETTING_ID_report_mode, "required without Report", "");
+	return 0;
+}
+
 int conf_finish(struct conf *c)
 {
 	struct settings *s = c->out;
@@ -89,6 +110,8 @@ int conf_finish(struct conf *c)
 	}
 	if (!ret)
 		ret = check_doors(c);
+	if (!ret)
+		ret = check_report(c);
 	if (!ret)
 		ret = check_path(c, SETTING_ID_password_file, s->password_file);
 	return ret ? ret : check_path(c, SETTING_ID_log_file, s->log_file);

@@ -29,6 +29,33 @@ void decide_target(struct bytes_out *o, const struct call *c)
 	}
 }
 
+const char *reason_name(enum reason r)
+{
+	static const char *const names[REASON_COUNT] = {
+		[REASON_NONE] = "none",	      [REASON_LOCALHOST] = "localhost",
+		[REASON_UDP] = "udp",	      [REASON_ICMP] = "icmp",
+		[REASON_RAW] = "raw",	      [REASON_MULTICAST] = "multicast",
+		[REASON_FAMILY] = "family",   [REASON_PROTOCOL] = "protocol",
+		[REASON_MPTCP] = "mptcp",     [REASON_RULE] = "rule",
+		[REASON_INBOUND] = "inbound", [REASON_STALE] = "stale",
+		[REASON_DIRECT] = "direct",   [REASON_NAME] = "name",
+		[REASON_UNIX] = "unix",	      [REASON_INHERITED] = "inherited",
+		[REASON_DNS] = "dns",	      [REASON_DEVICE] = "device",
+		[REASON_BROKEN] = "broken"};
+
+	return r < REASON_COUNT && names[r] ? names[r] : "other";
+}
+
+const char *call_kind_name(enum call_kind k)
+{
+	static const char *const names[] = {
+		[CALL_SOCKET] = "socket", [CALL_CONNECT] = "connect", [CALL_SEND] = "send",
+		[CALL_BIND] = "bind",	  [CALL_LISTEN] = "listen",   [CALL_OPTION] = "option",
+		[CALL_LOOKUP] = "lookup", [CALL_INHERIT] = "inherit", [CALL_ACCEPT] = "accept"};
+
+	return k < sizeof(names) / sizeof(names[0]) ? names[k] : "other";
+}
+
 void decide_words(struct bytes_out *o, const struct call *c, const struct decision *d)
 {
 	static const char *const verb[] = {"socket of ", "connect to ", "send to ",

@@ -135,7 +135,10 @@ static void put_event(struct bytes_out *o, const struct report *r)
 		put_word(o, KEY_ERROR, r->error ? report_errno_name(r->error) : NULL);
 		break;
 	case REPORT_CLOSE:
-		put_stream(o, r);
+		put_number(o, KEY_COOKIE, r->cookie);
+		put_text(o, KEY_HOST, r->host, r->host_len);
+		put_number(o, KEY_PORT, r->to.port);
+		put_address(o, KEY_ADDRESS, &r->to, false);
 		put_number(o, KEY_MS, r->ms);
 		break;
 	case REPORT_LOST:

@@ -118,8 +118,8 @@ void judge_all(void);
 const char *call_words(const struct attempt_row *a);
 const char *
 way_words(const struct attempt_row *a); /* "library call", "system call", "static program" */
-void place_words(const struct attempt_row *a, char *out,
-		 size_t size); /* "libc.so.6+0x1234 (send+0x1d)" */
+void review_place(const struct attempt_row *a, char *out,
+		  size_t size); /* "libc.so.6+0x1234 (send+0x1d)" */
 const char *fate_words(const struct stream_row *r);
 const char *program_name(const char *path);			       /* its last part */
 void target_words(const struct stream_row *r, char *out, size_t size); /* "host:port" */

@@ -11,6 +11,7 @@
 #include "ctl.h"
 #include "decide.h"
 #include "events.h"
+#include "place.h"
 #include "program.h"
 #include "review.h"
 #include "symbol.h"
@@ -84,15 +85,10 @@ const char *way_words(const struct attempt_row *a)
 		       : "system call";
 }
 
-void place_words(const struct attempt_row *a, char *out, size_t size)
+void review_place(const struct attempt_row *a, char *out, size_t size)
 {
-	if (!a->offset) {
-		snprintf(out, size, "%s", "");
-		return;
-	}
-	snprintf(out, size, "%s+0x%llx", *a->module ? program_name(a->module) : "memory",
-		 (unsigned long long)a->offset);
-	if (*a->symbol)
+	place_words(a->module, a->offset, out, size);
+	if (a->offset && *a->symbol)
 		snprintf(out + strlen(out), size - strlen(out), " (%s+0x%llx)", a->symbol,
 			 (unsigned long long)a->into);
 }

@@ -46,7 +46,7 @@ static void print_message(const struct finding *f)
 	char text[1500], place[300] = "";
 
 	if (f->attempt) {
-		place_words(f->attempt, place, sizeof(place));
+		review_place(f->attempt, place, sizeof(place));
 		snprintf(text, sizeof(text), "%s: %s %s (%s%s%s), %" PRIu64 " times",
 			 program_name(f->program), call_words(f->attempt), f->target,
 			 way_words(f->attempt), *place ? ", at " : "", place, f->count);

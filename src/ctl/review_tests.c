@@ -15,7 +15,7 @@ static void finding_words(const struct finding *f, char *out, size_t size)
 	if (f->count > 1)
 		snprintf(count, sizeof(count), ", %llu times", (unsigned long long)f->count);
 	if (f->attempt) {
-		place_words(f->attempt, place, sizeof(place));
+		review_place(f->attempt, place, sizeof(place));
 		snprintf(out, size, "%s: %s %s (%s%s%s)%s", program_name(f->program),
 			 call_words(f->attempt), f->target, way_words(f->attempt),
 			 *place ? ", at " : "", place, count);

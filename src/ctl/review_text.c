@@ -113,7 +113,7 @@ static void print_attempt(const struct attempt_row *a)
 {
 	char place[300];
 
-	place_words(a, place, sizeof(place));
+	review_place(a, place, sizeof(place));
 	fprintf(out, "%s %s (%s%s%s)", call_words(a), tame(a->target, 0), way_words(a),
 		*place ? ", at " : "", tame(place, 0));
 }

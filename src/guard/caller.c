@@ -196,26 +196,3 @@ void caller_exe(int32_t tid, char *out, size_t size)
 	n = SYS4(SYS_readlinkat, AT_FDCWD, path, out, size - 1);
 	out[n > 0 ? n : 0] = 0;
 }
-
-static void put_hex(struct bytes_out *o, uint64_t n)
-{
-	int shift = 60;
-
-	while (shift > 0 && !(n >> shift))
-		shift -= 4;
-	for (; shift >= 0; shift -= 4)
-		bytes_put_u8(o, (uint8_t) "0123456789abcdef"[n >> shift & 15]);
-}
-
-void caller_words(const char *module, uint64_t offset, char *out, size_t size)
-{
-	struct bytes_out o = bytes_out_init(out, size);
-	const char *slash = strrchr(module, '/');
-
-	if (offset) {
-		bytes_put_text(&o, slash ? slash + 1 : *module ? module : "memory");
-		bytes_put_text(&o, "+0x");
-		put_hex(&o, offset);
-	}
-	bytes_put_end(&o);
-}

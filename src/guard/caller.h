@@ -39,9 +39,6 @@ bool caller_ids(int32_t tid, struct ids *ids);
 /* The process that thread `tid` belongs to. */
 int32_t caller_pid(int32_t tid);
 
-/* "libfoo.so+0x1234", for what place_find() said; "" for offset 0. */
-void caller_words(const char *module, uint64_t offset, char *out, size_t size);
-
 /* May it bind to a port below 1024? (The supervisor may be able to do more than the caller.) */
 bool caller_may_bind_low(int32_t tid);
 

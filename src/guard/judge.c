@@ -201,6 +201,8 @@ static void go_on(struct pending *p)
 {
 	int step = stream_step(&p->stream, supervisor.session, p->caller.fd, NULL);
 
+	if (step > 0 && p->stream.state == STREAM_REPORT)
+		tell_watch();
 	if (step > 0)
 		step = pending_watch(p);
 	else if (step == 0)

@@ -82,8 +82,9 @@ static void record(struct attempt *a, const struct request *rq, const struct cal
 	bytes_put_end(&target);
 	if (place_find(rq->caller.tid, rq->data->instruction_pointer, module, sizeof(module),
 		       &offset))
-		caller_words(module, offset, a->from, sizeof(a->from));
+		place_words(module, offset, a->from, sizeof(a->from));
 	attempts_add(session_attempts(supervisor.session), a);
+	tell_attempt(rq, a);
 }
 
 void say_refused(const struct request *rq, const struct call *c, const struct decision *d)
@@ -149,7 +150,8 @@ static void put_stream(struct bytes_out *o, const struct stream *st)
 void say_stream(const struct pending *p, int error)
 {
 	const struct stream *st = &p->stream;
-	bool reached = st->socks.replied || st->state == STREAM_OPEN;
+	bool reached =
+		st->socks.replied || st->state == STREAM_OPEN || st->report.told == TOLD_DENIES;
 	enum log_level level = error && !reached ? LOG_WARN : LOG_INFO;
 	struct bytes_out *o;
 	struct log_line l;
@@ -160,7 +162,10 @@ void say_stream(const struct pending *p, int error)
 	caller_exe(p->caller.tid, exe, sizeof(exe));
 	o = begin(&l, level, exe);
 	put_stream(o, st);
-	if (error) {
+	if (error && st->report.told != TOLD_FINE) {
+		bytes_put_text(o, ": ");
+		stream_told_words(o, st, supervisor.session);
+	} else if (error) {
 		bytes_put_text(o, ": ");
 		bytes_put_text(
 			o,

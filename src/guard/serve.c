@@ -30,6 +30,8 @@
  */
 #define TICK_MS 250
 #define ASK_NS 5000000u
+#define CLOSED_MS 1000	  /* how often closed sockets are looked for, with Report */
+#define TICK_REPORT_MS 10 /* where a controller may have no room for a report */
 
 /* Newer than some headers; the values are the kernel's (linux/seccomp.h). */
 #ifndef SECCOMP_IOCTL_NOTIF_RECV
@@ -108,6 +110,7 @@ int guard_begin(struct session *s, int listener, int wake)
 	supervisor.session = s;
 	supervisor.listener = listener;
 	supervisor.wake = wake;
+	tell_begin();
 	supervisor.epoll = (int)SYS1(SYS_epoll_create1, EPOLL_CLOEXEC);
 	if (supervisor.epoll < 0)
 		return supervisor.epoll;
@@ -155,6 +158,9 @@ static bool handle(const struct epoll_event *e)
 	case SOURCE_DNS_STREAM:
 		dns_event(e->data.u64);
 		break;
+	case SOURCE_REPORT:
+		tell_event();
+		break;
 	case SOURCE_PENDING:
 		p = pending_of(e->data.u64);
 		if (p)
@@ -164,12 +170,41 @@ static bool handle(const struct epoll_event *e)
 	return false;
 }
 
+static int tick_ms(void)
+{
+	return tell_wanted() ? TICK_REPORT_MS : TICK_MS;
+}
+
+/* How long the loop may sleep. */
+static int sleep_ms(void)
+{
+	if (pending_count())
+		return tick_ms();
+	return tell_wanted() ? CLOSED_MS : -1;
+}
+
+static void look_for_closed(void)
+{
+	static uint64_t last;
+
+	if (!tell_wanted() || sys_now() - last < CLOSED_MS * 1000000ull)
+		return;
+	tell_closed();
+	last = sys_now();
+}
+
+void guard_command_ended(void)
+{
+	if (tell_wanted())
+		tell_closed();
+}
+
 static void tick(void)
 {
 	static uint64_t last;
 	uint64_t now = sys_now();
 
-	if (!pending_count() || now - last < TICK_MS * 1000000ull)
+	if (!pending_count() || now - last < (uint64_t)tick_ms() * 1000000u)
 		return;
 	last = now;
 	pending_each(judge_deadline);
@@ -182,12 +217,12 @@ void guard_serve(void)
 	bool woken = false;
 
 	while (!woken && !(supervisor.deserted && supervisor.wake < 0)) {
-		long n = SYS6(SYS_epoll_pwait, supervisor.epoll, events, 64,
-			      pending_count() ? TICK_MS : -1, 0, 8);
+		long n = SYS6(SYS_epoll_pwait, supervisor.epoll, events, 64, sleep_ms(), 0, 8);
 
 		for (long i = 0; i < n; i++)
 			woken |= handle(&events[i]);
 		tick();
+		look_for_closed();
 	}
 }
 
@@ -226,6 +261,7 @@ void guard_keep_own(int other)
 	keep(other);
 	keep(supervisor.listener);
 	keep(supervisor.epoll);
+	keep(tell_inherited());
 	dns_each(keep);
 	pending_each(keep_pending);
 	for (int fd = 0; fd < 1 << 16; fd++) {

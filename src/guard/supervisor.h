@@ -16,7 +16,14 @@
 #define SYNC_WAKE_UP 1u /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP */
 
 /* What an epoll event is about: in the high half of its data; the low half is an index. */
-enum source { SOURCE_WAKE = 1, SOURCE_LISTENER, SOURCE_DNS, SOURCE_DNS_STREAM, SOURCE_PENDING };
+enum source {
+	SOURCE_WAKE = 1,
+	SOURCE_LISTENER,
+	SOURCE_DNS,
+	SOURCE_DNS_STREAM,
+	SOURCE_PENDING,
+	SOURCE_REPORT
+};
 
 struct supervisor {
 	struct session *session;
@@ -127,6 +134,18 @@ void audit_unseen(int32_t tid);
 
 /* Answers a call that comes here only because of an audit: the filter would have refused it. */
 bool audit_filtered(const struct seccomp_notif *n);
+
+/* tell.c: reports to the controller. */
+bool tell_wanted(void);
+void tell_begin(void);
+int tell_inherited(void); /* the descriptor of Report fd:N, or -1 */
+void tell_watch(void);	  /* while a stream waits for the controller's answer */
+void tell_event(void);
+void tell_closed(void); /* tell_close.c: of sockets that are no more */
+struct report_process;
+void tell_process(int32_t tid, struct report_process *p, char *exe, size_t size);
+struct attempt;
+void tell_attempt(const struct request *rq, const struct attempt *a);
 
 /* dns.c: the responder on loopback. */
 void dns_event(uint64_t data);

@@ -10,14 +10,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "sys.h"
-
-#define SIGNAL_SET_BYTES 8 /* the kernel's sigset_t */
 
 /* Written by log_start() alone. */
 static struct {
@@ -57,42 +54,6 @@ bool log_wants(enum log_level level)
 	return level != LOG_SILENT && level <= target.level;
 }
 
-/* One write(2), and more only if it was cut short. A full non-blocking pipe drops the line. */
-static long write_all(int fd, const uint8_t *data, size_t len)
-{
-	long n;
-
-	while (len) {
-		n = sys_write(fd, data, len);
-		if (n == -EINTR)
-			continue;
-		if (n <= 0)
-			return n;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-/* A broken pipe raises SIGPIPE in this thread: it is held back, and taken away if it is ours. */
-static void write_quietly(int fd, const uint8_t *data, size_t len)
-{
-	static const uint64_t pipe_bit = 1ull << (SIGPIPE - 1);
-	static const struct timespec no_time;
-	uint64_t before, pending = 0;
-	long ret;
-
-	if (SYS4(SYS_rt_sigprocmask, SIG_BLOCK, &pipe_bit, &before, SIGNAL_SET_BYTES) < 0)
-		return;
-	SYS2(SYS_rt_sigpending, &pending, SIGNAL_SET_BYTES);
-	ret = write_all(fd, data, len);
-	if (ret == -EPIPE && !(pending & pipe_bit))
-		while (SYS4(SYS_rt_sigtimedwait, &pipe_bit, NULL, &no_time, SIGNAL_SET_BYTES) ==
-		       -EINTR)
-			;
-	SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, SIGNAL_SET_BYTES);
-}
-
 /* O_NONBLOCK: a FIFO without a reader must not hang the program. */
 static bool write_file(const uint8_t *data, size_t len)
 {
@@ -103,7 +64,7 @@ static bool write_file(const uint8_t *data, size_t len)
 	fd = sys_open(log_file, flags, 0600);
 	if (fd < 0)
 		return false;
-	write_quietly(fd, data, len);
+	sys_write_quietly(fd, data, len);
 	sys_close(fd);
 	return true;
 }
@@ -116,7 +77,7 @@ static void write_line(const uint8_t *data, size_t len)
 	if (write_file(data, len) || !target.has_stderr)
 		return;
 	if (identify(2, &dev, &ino) && dev == target.dev && ino == target.ino)
-		write_quietly(2, data, len);
+		sys_write_quietly(2, data, len);
 }
 
 struct bytes_out *log_begin(struct log_line *l, enum log_level level)

@@ -79,3 +79,26 @@ bool place_find(int32_t tid, uint64_t at, char *path, size_t size, uint64_t *off
 		sys_close(fd);
 	return found;
 }
+
+static void put_hex(struct bytes_out *o, uint64_t n)
+{
+	int shift = 60;
+
+	while (shift > 0 && !(n >> shift))
+		shift -= 4;
+	for (; shift >= 0; shift -= 4)
+		bytes_put_u8(o, (uint8_t) "0123456789abcdef"[n >> shift & 15]);
+}
+
+void place_words(const char *module, uint64_t offset, char *out, size_t size)
+{
+	struct bytes_out o = bytes_out_init(out, size);
+	const char *slash = strrchr(module, '/');
+
+	if (offset) {
+		bytes_put_text(&o, slash ? slash + 1 : *module ? module : "memory");
+		bytes_put_text(&o, "+0x");
+		put_hex(&o, offset);
+	}
+	bytes_put_end(&o);
+}

@@ -15,6 +15,7 @@
 #include "bytes.h"
 #include "events.h"
 #include "progress.h"
+#include "report.h"
 #include "sys.h"
 
 #ifndef F_SETLEASE /* shown with _GNU_SOURCE only */
@@ -67,6 +68,19 @@ static struct session *map(int fd, size_t size, int flags, int *error)
 	return (struct session *)at;
 }
 
+/* The number may be another file's later. */
+static void note_report(struct session *s)
+{
+	struct report_target t;
+	struct stat st;
+
+	if (report_target(s->settings.text + s->settings.report, &t) || t.kind != REPORT_FD ||
+	    SYS2(SYS_fstat, t.fd, &st) < 0)
+		return;
+	s->report_dev = st.st_dev;
+	s->report_ino = st.st_ino;
+}
+
 static void fill(struct session *s, const struct settings *settings, bool audited)
 {
 	memcpy(s->magic, session_magic, sizeof(s->magic));
@@ -75,6 +89,7 @@ static void fill(struct session *s, const struct settings *settings, bool audite
 	s->owner = sys_getpid();
 	if (settings)
 		copy_settings(&s->settings, settings);
+	note_report(s);
 }
 
 /* A path longer than PATH_MAX cannot be opened anyway: it is cut. */

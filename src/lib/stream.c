@@ -19,6 +19,7 @@
 
 #include "bytes.h"
 #include "log.h"
+#include "reporter.h"
 #include "sys.h"
 
 /* User names and passwords that are made for isolation: 16 of session id, and what tells apart. */
@@ -91,6 +92,16 @@ static void set_credentials(struct socks_request *rq, const struct session *s,
 	rq->user_len = p->user_len;
 	rq->password = p->password;
 	rq->password_len = p->password_len;
+	if (st->report.user_len) {
+		rq->credentials = true;
+		rq->user = st->report.user;
+		rq->user_len = st->report.user_len;
+		if (!rq->password_len) {
+			rq->password = isolation_password;
+			rq->password_len = sizeof(isolation_password) - 1;
+		}
+		return;
+	}
 	if (st->isolate == ISOLATE_NONE || (p->credentials && !p->tor))
 		return;
 	if (p->credentials && p->protocol == SOCKS_V5) {
@@ -270,13 +281,55 @@ static void begin_handshake(struct stream *st, const struct session *s, int fd)
 		socks_begin(&st->socks, &rq);
 }
 
+static int is_ready(int fd, short events)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+	const struct timespec at_once = {0};
+
+	return SYS5(SYS_ppoll, &p, 1, &at_once, 0, 8) > 0 ? p.revents : 0;
+}
+
+/* The socket is connected: its local port is known. */
+static void connected(struct stream *st, const struct session *s, int fd)
+{
+	if (__builtin_expect(s->settings.report != 0, 0))
+		st->state = STREAM_REPORT;
+	else
+		begin_handshake(st, s, fd);
+}
+
+/* While the controller is asked, a proxy that goes away is not waited for. */
+static int report(struct stream *st, const struct session *s, int fd)
+{
+	struct socks_request rq;
+	struct stream_text t;
+	int wait = build_request(&rq, s, st, &t);
+
+	if (wait == 0)
+		wait = reporter_connect(st, s, fd, &rq);
+	if (wait > 0 && is_ready(fd, 0))
+		wait = -ECONNRESET;
+	if (wait == 0)
+		begin_handshake(st, s, fd);
+	return wait;
+}
+
+static void report_end(struct stream *st, const struct session *s, int fd, int error)
+{
+	struct socks_request rq;
+	struct stream_text t;
+
+	if (build_request(&rq, s, st, &t) == 0)
+		reporter_reply(st, s, fd, &rq, error);
+}
+
 int stream_start(struct stream *st, const struct session *s, int fd, int domain)
 {
 	const struct proxy *p = &s->settings.proxies[st->proxy % SETTINGS_PROXIES];
 	int err = connect_proxy(&s->settings, p, fd, domain);
 
 	if (err == 0) {
-		begin_handshake(st, s, fd);
+		connected(st, s, fd);
 		return 0;
 	}
 	return err == -EINPROGRESS ? 0 : err;
@@ -288,17 +341,15 @@ int stream_start(struct stream *st, const struct session *s, int fd, int domain)
  */
 static int check_connected(struct stream *st, const struct session *s, int fd)
 {
-	struct pollfd ready = {.fd = fd, .events = POLLOUT};
-	const struct timespec at_once = {0};
-	int error = 0;
+	int error = 0, ready = is_ready(fd, POLLOUT);
 
-	if (SYS5(SYS_ppoll, &ready, 1, &at_once, 0, 8) <= 0)
+	if (!ready)
 		return POLLOUT;
-	if (ready.revents & (POLLERR | POLLHUP)) {
+	if (ready & (POLLERR | POLLHUP)) {
 		sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, sizeof(error));
 		return error > 0 ? -error : -ECONNABORTED;
 	}
-	begin_handshake(st, s, fd);
+	connected(st, s, fd);
 	return 0;
 }
 
@@ -444,10 +495,14 @@ int stream_step(struct stream *st, const struct session *s, int fd, struct socks
 		return 0;
 	if (st->state == STREAM_CONNECTING)
 		wait = check_connected(st, s, fd);
+	if (wait == 0 && st->state == STREAM_REPORT)
+		wait = report(st, s, fd);
 	if (wait == 0)
 		wait = handshake(st, s, fd, answer);
-	if (wait > 0 && st->deadline && sys_now() >= st->deadline)
+	if (wait > 0 && st->state != STREAM_REPORT && st->deadline && sys_now() >= st->deadline)
 		wait = -ETIMEDOUT;
+	if (wait <= 0 && st->report.seq)
+		report_end(st, s, fd, -wait);
 	return wait < 0 ? fail(st, fd, wait) : wait;
 }
 

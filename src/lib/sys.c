@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
+
+#define SIGNAL_SET_BYTES 8 /* the kernel's sigset_t */
 
 int sys_open(const char *path, int flags, int mode)
 {
@@ -107,6 +110,44 @@ uint64_t sys_now(void)
 	/* The vDSO behind clock_gettime(2): libc's function neither locks nor sets errno here. */
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* One write(2), and more only if it was cut short. A full non-blocking pipe drops the line. */
+static long write_all(int fd, const uint8_t *data, size_t len)
+{
+	long n;
+
+	while (len) {
+		n = sys_write(fd, data, len);
+		if (n == -EINTR)
+			continue;
+		if (n <= 0)
+			return n;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* A broken pipe raises SIGPIPE in this thread: it is held back, and taken away if it is ours. */
+long sys_write_quietly(int fd, const void *data, size_t len)
+{
+	static const uint64_t pipe_bit = 1ull << (SIGPIPE - 1);
+	static const struct timespec no_time;
+	uint64_t before, pending = 0;
+	long ret;
+
+	ret = SYS4(SYS_rt_sigprocmask, SIG_BLOCK, &pipe_bit, &before, SIGNAL_SET_BYTES);
+	if (ret < 0)
+		return ret;
+	SYS2(SYS_rt_sigpending, &pending, SIGNAL_SET_BYTES);
+	ret = write_all(fd, data, len);
+	if (ret == -EPIPE && !(pending & pipe_bit))
+		while (SYS4(SYS_rt_sigtimedwait, &pipe_bit, NULL, &no_time, SIGNAL_SET_BYTES) ==
+		       -EINTR)
+			;
+	SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, SIGNAL_SET_BYTES);
+	return ret;
 }
 
 long sys_slurp(const char *path, char *buf, size_t size)

@@ -254,6 +254,8 @@ static void __attribute__((noreturn)) end_as(const struct child *c, int status)
 				      : -1;
 	bool others = others_live();
 
+	if (c->supervised)
+		guard_command_ended();
 	if (others && c->supervised && guard_is_needed() && fork() == 0)
 		linger(c->cmd);
 	if (!others)

@@ -101,6 +101,9 @@ static void act(struct reader *r, const struct option *o, const char *value)
 		if (conf_option(r->conf, ORIGIN, value) < 0)
 			die(EXIT_USAGE, "%s", r->conf->error);
 		break;
+	case SET_TAG:
+		set(r->conf, "Tag", value);
+		break;
 	case PRINT:
 		r->rq->print = true;
 		break;

@@ -10,6 +10,7 @@
 
 #include "events.h"
 #include "place.h"
+#include "reporter.h"
 #include "sys.h"
 
 /* The linker's: where the library begins, and where its code ends. */
@@ -99,6 +100,21 @@ void audit_direct(int fd, const struct call *c)
 	events_add(t, &e, here_exe(), text, NULL);
 }
 
+static void report_attempt(const struct session *s, const struct call *c, const struct decision *d,
+			   const char *target, const char *module, uint64_t offset)
+{
+	char from[288];
+	struct report r = {.event = REPORT_ATTEMPT,
+			   .call = call_kind_name((enum call_kind)c->kind),
+			   .reason = reason_name((enum reason)d->reason),
+			   .error = d->error,
+			   .target = target,
+			   .from = from};
+
+	place_words(module, offset, from, sizeof(from));
+	reporter_tell(s, &r);
+}
+
 void audit_refused(const struct call *c, const struct decision *d)
 {
 	const struct session *s = here();
@@ -107,7 +123,7 @@ void audit_refused(const struct call *c, const struct decision *d)
 	struct bytes_out o = bytes_out_init(target, sizeof(target));
 	struct event e;
 
-	if (!t)
+	if (!t && !(s && s->settings.report))
 		return;
 	e = begin(EVENT_ATTEMPT);
 	e.to = c->to;
@@ -119,7 +135,10 @@ void audit_refused(const struct call *c, const struct decision *d)
 	decide_target(&o, c);
 	bytes_put_end(&o);
 	place_find(0, find_caller(), module, sizeof(module), &e.offset);
-	events_add(t, &e, here_exe(), target, module);
+	if (t)
+		events_add(t, &e, here_exe(), target, module);
+	if (s->settings.report && d->verdict == VERDICT_REFUSE && d->reason != REASON_UNIX)
+		report_attempt(s, c, d, target, module, e.offset);
 }
 
 void audit_uncovered(const char *path, int kind, bool started)

@@ -21,8 +21,9 @@ static _Atomic uint64_t wake; /* no deadline is earlier; 0: there is none */
 static void note_deadline(struct progress *p)
 {
 	uint64_t until = p->stream.deadline, was = wake;
+	bool reports = p->stream.state == STREAM_REPORT;
 
-	__atomic_store_n(&p->until, until, __ATOMIC_RELAXED);
+	__atomic_store_n(&p->until, reports ? p->stream.report.until : until, __ATOMIC_RELAXED);
 	while (until && (!was || until < was) && !atomic_compare_exchange_weak(&wake, &was, until))
 		;
 }
@@ -472,8 +473,9 @@ uint64_t pend_limit(int fd, int option)
 /* Waits for what the handshake needs. 0; -EINTR; -EAGAIN: the socket's own time is over. */
 int pend_rest(int fd, int need, uint64_t limit)
 {
-	struct pollfd p = {.fd = fd, .events = (short)(need & (POLLIN | POLLOUT))};
-	int got = real.poll(&p, 1, pend_ms(pend_nap(limit)));
+	struct pollfd p[2] = {{.fd = fd, .events = (short)(need & (POLLIN | POLLOUT))},
+			      {.events = POLLIN}};
+	int got = real.poll(p, tunnel_waits(need, &p[1]), pend_ms(pend_nap(limit)));
 
 	if (got < 0 && errno == EINTR && tunnel_interrupts())
 		return -EINTR;

@@ -13,6 +13,7 @@
 #include "inherit.h"
 #include "gate.h"
 #include "pend.h"
+#include "reporter.h"
 #include "sys.h"
 
 extern char **environ;
@@ -165,6 +166,31 @@ static struct session *start_session(const char *name)
 	return broken;
 }
 
+static void who(const struct stream *st, struct report_process *p)
+{
+	static _Atomic int known; /* the process that these are of */
+	static _Atomic int32_t parent;
+	static _Atomic uint64_t started;
+	int32_t ppid;
+
+	(void)st;
+	*p = (struct report_process){.pid = sys_getpid(), .tid = sys_gettid(), .exe = here_exe()};
+	if (known != p->pid) {
+		started = reporter_started(p->pid, &ppid);
+		parent = ppid;
+		known = p->pid;
+	}
+	p->started = started;
+	p->ppid = parent;
+}
+
+static bool borrowed(void)
+{
+	return fds_ready() && fds_borrowed();
+}
+
+static const struct reporter_host reporter_host = {.who = who, .borrowed = borrowed};
+
 static struct session *start(void)
 {
 	const char *name = is_secure() ? NULL : getenv(SESSION_ENV);
@@ -176,6 +202,8 @@ static struct session *start(void)
 		if (s != broken) {
 			log_start(&s->settings);
 			gate_map(s);
+			if (s->settings.report)
+				reporter_use(&reporter_host);
 		}
 		return s;
 	}

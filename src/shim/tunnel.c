@@ -9,6 +9,7 @@
 
 #include "audited.h"
 #include "conf.h"
+#include "reporter.h"
 #include "shim.h"
 #include "sys.h"
 #include "tunnel.h"
@@ -35,15 +36,23 @@ bool tunnel_interrupts(void)
 	return false;
 }
 
+nfds_t tunnel_waits(int need, struct pollfd *second)
+{
+	if (need != POLLPRI)
+		return 1;
+	second->fd = reporter_fd();
+	return 2;
+}
+
 int tunnel_drive(struct stream *st, const struct session *s, int fd, struct socks_answer *answer)
 {
-	struct pollfd wait = {.fd = fd};
+	struct pollfd wait[2] = {{.fd = fd}, {.events = POLLIN}};
 	int need;
 
 	while ((need = stream_step(st, s, fd, answer)) > 0) {
-		wait.events = (short)need;
-		if (real.poll(&wait, 1, stream_timeout(st)) < 0 && errno == EINTR &&
-		    tunnel_interrupts()) {
+		wait[0].events = (short)need;
+		if (real.poll(wait, tunnel_waits(need, &wait[1]), stream_timeout(st)) < 0 &&
+		    errno == EINTR && tunnel_interrupts()) {
 			sys_disconnect(fd);
 			return -EINTR;
 		}
@@ -87,6 +96,8 @@ static bool proxy_at_fault(const struct session *s, const struct stream *st)
 {
 	const struct proxy *p = &s->settings.proxies[st->proxy];
 
+	if (st->report.told != TOLD_FINE)
+		return st->report.told == TOLD_NOT;
 	return st->state == STREAM_CONNECTING || !st->socks.replied ||
 	       !socks_code_errno(p->protocol, st->socks.code);
 }
@@ -102,7 +113,9 @@ void tunnel_say_failed(const struct session *s, const struct stream *st, int err
 	o = say(&l, level);
 	put_stream(o, s, st);
 	bytes_put_text(o, ": ");
-	if (st->state == STREAM_CONNECTING) {
+	if (st->report.told != TOLD_FINE) {
+		stream_told_words(o, st, s);
+	} else if (st->state == STREAM_CONNECTING) {
 		bytes_put_text(o, "cannot reach the proxy: ");
 		bytes_put_text(o, strerror(error));
 		bytes_put_text(o, "; start it, or name another with Proxy");

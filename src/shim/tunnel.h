@@ -19,6 +19,12 @@ void tunnel_say_open(const struct session *s, const struct stream *st, int fd);
  */
 bool tunnel_interrupts(void);
 
+/*
+ * For poll(2): while a controller's answer is waited for, its descriptor as a second one. Returns how
+ * many there are.
+ */
+nfds_t tunnel_waits(int need, struct pollfd *second);
+
 /* Drives a stream that is in nobody's table to its end. 0, or -errno. */
 int tunnel_drive(struct stream *st, const struct session *s, int fd, struct socks_answer *answer);
 
