@@ -9,11 +9,11 @@
 typedef int ctl_command(int argc, char **argv);
 
 ctl_command proxy_main, resolve_main, names_main, check_main, tor_main, streams_main, audit_main,
-	completion_main;
+	completion_main, listen_main;
 
 struct option_table;
-extern const struct option_table proxy_options, resolve_options, names_options, check_options,
-	tor_options, via_options, streams_options;
+extern const struct option_table proxy_options, listen_options, resolve_options, names_options,
+	check_options, tor_options, via_options, streams_options;
 
 struct ctl_row {
 	const char *name; /* NULL: the end */

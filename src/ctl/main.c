@@ -12,6 +12,8 @@ const struct ctl_row ctl_commands[] = {
 	{"resolve", resolve_main, "names to addresses and back, as the proxy sees them",
 	 &resolve_options},
 	{"streams", streams_main, "the open streams of sessions", &streams_options},
+	{"listen", listen_main, "a controller that prints the reports of sessions",
+	 &listen_options},
 	{"names", names_main, "the virtual addresses of a session", &names_options},
 	{"check", check_main, "does wrapping work here, what is the proxy, does anything leak",
 	 &check_options},

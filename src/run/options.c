@@ -135,7 +135,7 @@ static void act(struct reader *r, const struct option *o, const char *value)
 	case AUDIT_EXIT:
 		r->rq->audit.wanted = true;
 		r->rq->audit.exit = value;
-		if (!*value || value[strspn(value, "0123456789")] || strlen(value) > 3 ||
+		if (!value || !*value || value[strspn(value, "0123456789")] || strlen(value) > 3 ||
 		    strtol(value, NULL, 10) > 255)
 			usage("not an exit status of 0 to 255: ", value);
 		break;
