@@ -197,11 +197,54 @@ dns_tool()
 	assert_no_packets
 }
 
-@test "Localhost direct lets loopback datagrams pass and no others" {
-	run shim -o Localhost=direct "$T/build/tests/e2e/leak" udp-sendto 127.0.0.1 9
-	expect_output went
-	run shim -q -o Localhost=direct "$T/build/tests/e2e/leak" udp-sendto "$WEB_IP4" 9
-	expect_match "$output" "^($SURVIVABLE)\$"
+# Every send path: what the library sees, and what the guard does.
+UDP_WAYS='udp-sendto udp-connect udp-connect-write udp-connect-writev udp-sendmsg udp-sendmmsg udp-sendmmsg-second
+	udp-bound syscall-sendto syscall-sendmsg syscall-sendmmsg'
+TCP_WAYS='tcp-connect tcp-connect-write fastopen-sendto fastopen-sendmsg fastopen-sendmmsg fastopen-connect syscall-connect'
+
+# sends SETTING WAYS PORT ADDRESS…: what leak and static_leak say of each, sorted and counted
+sends()
+{
+	local setting=$1 ways=$2
+
+	shift 2
+	# shellcheck disable=SC2016 # for the inner shell
+	run shim -q -o "Localhost=$setting" bash -c 'ways=$1 port=$2; shift 2
+		for to; do for way in $ways; do for leak in leak static_leak; do
+			"$BUILD/tests/e2e/$leak" $way $to $port
+		done; done; done | sort | uniq -c' - "$ways" "$@"
+	expect_status 0
+	output=$(tr -s ' \n' ' ' <<<"$output")
+	output=${output# } output=${output% }
+}
+
+@test "Localhost direct lets loopback pass on every send path, and nothing else" {
+	in_prog "$PYTHON" "$T/e2e/programs/heard.py" 7777 "$T/tmp/heard" &
+	wait_for 10 test -e "$T/tmp/heard"
+	sends direct "$UDP_WAYS" 7777 127.0.0.1 127.9.9.9 ::1 ::ffff:127.0.0.1
+	expect_output '88 went'
+	sends direct "$TCP_WAYS" 7777 127.0.0.1 127.9.9.9 ::1 ::ffff:127.0.0.1
+	expect_output '56 went'
+	wait_for 10 bash -c '[ "$(wc -l <"$1")" -eq 144 ]' - "$T/tmp/heard"
+	run bash -c 'sort "$1" | uniq -c | sed "s/^ *//"' - "$T/tmp/heard"
+	expect_output "$(printf '%s\n' '8 tcp 127.0.0.1 0' '20 tcp 127.0.0.1 5' '4 tcp 127.9.9.9 0' \
+		'10 tcp 127.9.9.9 5' '4 tcp ::1 0' '10 tcp ::1 5' '44 udp 127.0.0.1 5' '22 udp 127.9.9.9 5' '22 udp ::1 5')"
+	assert_no_packets
+	for address in "$WEB_IP4" "$WEB_IP6" "::ffff:$WEB_IP4" "$PROG_IP4" "$FAR_IP6"; do
+		sends direct "$UDP_WAYS" 7777 "$address"
+		expect_match "$output" "^4 EDESTADDRREQ 18 ($SURVIVABLE)\$" # written after a connect that failed
+	done
+	assert_no_packets
+}
+
+@test "without Localhost direct no loopback datagram passes" {
+	in_prog "$PYTHON" "$T/e2e/programs/heard.py" 7778 "$T/tmp/unheard" &
+	wait_for 10 test -e "$T/tmp/unheard"
+	sends refuse "$UDP_WAYS" 7778 127.0.0.1 ::1 ::ffff:127.0.0.1
+	# the last word: whoever heard something before has written it by then
+	in_prog "$T/build/tests/e2e/leak" udp-sendto 127.0.0.1 7778
+	wait_for 10 test -s "$T/tmp/unheard"
+	[ "$(wc -l <"$T/tmp/unheard")" -eq 1 ] || fail 'somebody heard it'
 	assert_no_packets
 }
 

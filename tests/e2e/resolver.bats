@@ -158,12 +158,12 @@ every()
 
 @test "with a rule that says Direct the resolver is asked; one that says Refuse: not found" {
 	printf 'Match host dir*.far.test\n  Direct\nMatch host no.far.test\n  Refuse\n' >"$T/tmp/rules"
-	run in_prog "$T/build/sockshim" -o Guard=off -c "$T/tmp/rules" -p "$PROXY" "$T/build/tests/e2e/query" res_query dir.far.test A
+	run in_prog "$T/build/sockshim" -c "$T/tmp/rules" -p "$PROXY" "$T/build/tests/e2e/query" res_query dir.far.test A
 	expect_output "$DECOY_IP4"
-	run in_prog "$T/build/sockshim" -o Guard=off -c "$T/tmp/rules" -p "$PROXY" "$T/build/tests/e2e/query" res_nsearch dir.far.test A
+	run in_prog "$T/build/sockshim" -c "$T/tmp/rules" -p "$PROXY" "$T/build/tests/e2e/query" res_nsearch dir.far.test A
 	expect_output "$DECOY_IP4"
 	capture_start
-	run in_prog "$T/build/sockshim" -o Guard=off -q -c "$T/tmp/rules" -p "$PROXY" "$T/build/tests/e2e/query" res_query no.far.test A
+	run in_prog "$T/build/sockshim" -q -c "$T/tmp/rules" -p "$PROXY" "$T/build/tests/e2e/query" res_query no.far.test A
 	expect_output 'h_errno 1'
 	quiet
 }

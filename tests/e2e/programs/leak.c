@@ -253,6 +253,22 @@ static long tcp_connect(void)
 	return connect(socket(to.any.sa_family, SOCK_STREAM, 0), &to.any, to_len);
 }
 
+static long tcp_connect_write(void)
+{
+	int fd = socket(to.any.sa_family, SOCK_STREAM, 0);
+
+	return connect(fd, &to.any, to_len) ? -1 : write(fd, text, sizeof(text));
+}
+
+static long udp_connect_writev(void)
+{
+	struct iovec iov = {(void *)text, sizeof(text)};
+	int fd = udp();
+
+	connect(fd, &to.any, to_len);
+	return writev(fd, &iov, 1);
+}
+
 // As Proxy ARP and port scans do: many non-blocking connections and nobody looks.
 static long tcp_nonblocking(void)
 {
@@ -271,6 +287,7 @@ static const struct {
 	{"udp-sendto", udp_sendto},
 	{"udp-connect", udp_connect},
 	{"udp-connect-write", udp_connect_write},
+	{"udp-connect-writev", udp_connect_writev},
 	{"udp-sendmsg", udp_sendmsg},
 	{"udp-sendmmsg", udp_sendmmsg},
 	{"udp-sendmmsg-second", udp_sendmmsg_second},
@@ -293,6 +310,7 @@ static const struct {
 	{"mptcp", mptcp},
 	{"sctp", sctp},
 	{"tcp-connect", tcp_connect},
+	{"tcp-connect-write", tcp_connect_write},
 	{"tcp-nonblocking", tcp_nonblocking},
 };
 
