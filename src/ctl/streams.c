@@ -167,7 +167,7 @@ static void take_socket(void *arg, const struct diag *d)
 	struct row *r = find(&now, d->cookie);
 
 	(void)arg;
-	if (!r)
+	if (!r || !d->inode) /* closed: only the kernel still sends */
 		return;
 	r->open = true;
 	r->local_port = d->local_port;
