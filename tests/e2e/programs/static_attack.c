@@ -137,29 +137,27 @@ static int reuse(void)
 #ifdef __x86_64__
 /* --- ptrace --- */
 
-static volatile int sibling_fd;
+/* A socket that this process, the sibling and the tracer share. */
+static int sibling_fd;
 
-/* Opens a socket, says so, and then does nothing but ask for its parent. */
+/* Says that it is there, and then does nothing but ask for its parent. */
 static pid_t start_sibling(void)
 {
 	int up[2];
-	char fd;
+	char there = 1;
 	pid_t pid;
 
+	sibling_fd = tcp();
 	if (pipe(up) < 0)
 		return -1;
 	pid = fork();
 	if (pid == 0) {
-		fd = (char)tcp();
-		if (write(up[1], &fd, 1) != 1)
+		if (write(up[1], &there, 1) != 1)
 			_exit(1);
 		for (;;)
 			syscall(SYS_getppid);
 	}
-	if (read(up[0], &fd, 1) != 1)
-		return -1;
-	sibling_fd = fd;
-	return pid;
+	return read(up[0], &there, 1) == 1 ? pid : -1;
 }
 
 static void set_call(struct user_regs_struct *r, uint64_t address)
@@ -227,10 +225,10 @@ static long inject_call(pid_t pid)
 	return (long)r.rax;
 }
 
-/* In a child: makes a sibling connect, and asks for a page on a copy of its socket. */
+/* In a child: makes a sibling connect, and asks for a page on the socket that they share. */
 static int trace(pid_t pid, long (*make)(pid_t pid))
 {
-	int status, fd;
+	int status;
 	long result;
 
 	if (ptrace(PTRACE_ATTACH, pid, 0, 0) < 0)
@@ -241,8 +239,7 @@ static int trace(pid_t pid, long (*make)(pid_t pid))
 		errno = (int)-result;
 		return said("", -1);
 	}
-	fd = (int)syscall(SYS_pidfd_getfd, syscall(SYS_pidfd_open, pid, 0), sibling_fd, 0);
-	return fd < 0 ? said("pidfd_getfd ", -1) : page(fd);
+	return page(sibling_fd);
 }
 
 static int by_sibling(long (*make)(pid_t pid))
