@@ -14,7 +14,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FILTER_PIDFD_GETFD 438 /* newer than some headers, the same on every machine */
 #define FILTER_MAX 192
 
 /*

@@ -81,6 +81,14 @@ void session_close(struct session *s);
 void session_end(struct session *s, const char *name);
 
 struct names *session_names(const struct session *s);
+
+/*
+ * If c->to is a virtual address: sets is_virtual, puts its name into `text` and into the call, and
+ * returns its number; -1 if it is none, or nobody was given it.
+ */
+struct call;
+int32_t session_call_name(const struct session *s, struct call *c,
+			  char text[static NAME_MAX_LEN + 1]);
 struct streams *session_streams(const struct session *s);
 struct attempts *session_attempts(const struct session *s);
 struct lookups *session_lookups(const struct session *s);

@@ -11,24 +11,8 @@
 #include <string.h>
 
 #include "doors.h"
+#include "kernel.h"
 #include "rules.h"
-
-/* Newer than some libc's headers; the numbers are the kernel's (linux/in.h, linux/socket.h). */
-#define PROTO_MPTCP 262
-#define FAMILY_KEY 15
-#define FAMILY_NETLINK 16
-#define FAMILY_PACKET 17
-#define FAMILY_ALG 38
-#define OPTION_BINDTODEVICE 25
-#define OPTION_BINDTOIFINDEX 62
-#define OPTION_UNICAST_IF 50 /* for IPv6, its PKTINFO */
-#define OPTION_UNICAST_IF6 76
-#define OPTION_2292PKTINFO 2
-#define OPTION_2292RTHDR 5
-#define OPTION_2292PKTOPTIONS 6
-#define OPTION_RTHDR 57
-#define TYPE_PACKET 10
-#define TYPE_COUNT 11
 
 static const struct {
 	int error;

@@ -10,6 +10,7 @@
 #include "audit.h"
 #include "events.h"
 #include "filter.h"
+#include "kernel.h"
 #include "place.h"
 #include "supervisor.h"
 #include "sys.h"
@@ -164,9 +165,9 @@ bool audit_filtered(const struct seccomp_notif *n)
 	decide(&supervisor.session->settings, &c, &d);
 	if (filter_is_foreign(&n->data) || d.verdict == VERDICT_PASS) {
 		c.domain = 0;
-		d.reason = filter_is_foreign(&n->data)	      ? AUDIT_REASON_ABI
-			   : n->data.nr == FILTER_PIDFD_GETFD ? REASON_INHERITED
-							      : AUDIT_REASON_IO_URING;
+		d.reason = filter_is_foreign(&n->data)	   ? AUDIT_REASON_ABI
+			   : n->data.nr == SYS_pidfd_getfd ? REASON_INHERITED
+							   : AUDIT_REASON_IO_URING;
 	}
 	d.verdict = VERDICT_REFUSE;
 	d.error = error;

@@ -14,14 +14,9 @@
 #include <sys/uio.h>
 
 #include "bytes.h"
+#include "kernel.h"
 #include "sys.h"
 
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
-#ifndef SYS_pidfd_getfd
-#define SYS_pidfd_getfd 438
-#endif
 #define OF_THREAD O_EXCL /* PIDFD_THREAD, Linux 6.9 */
 #define CAP_NET_BIND_SERVICE_BIT (1u << 10)
 

@@ -21,23 +21,8 @@
 #include <sys/syscall.h>
 
 #include "filter.h"
+#include "kernel.h"
 
-/* Newer than some headers; the numbers are the kernel's. */
-#define PROTO_MPTCP 262
-#define FAMILY_KEY 15
-#define FAMILY_NETLINK 16
-#define FAMILY_PACKET 17
-#define FAMILY_ALG 38
-#define OPTION_BINDTODEVICE 25
-#define OPTION_BINDTOIFINDEX 62
-#define OPTION_UNICAST_IF 50
-#define OPTION_UNICAST_IF6 76
-#define OPTION_2292PKTINFO 2
-#define OPTION_2292RTHDR 5
-#define OPTION_2292PKTOPTIONS 6
-#define OPTION_RTHDR 57
-#define TYPE_PACKET 10
-#define TYPE_COUNT 11
 #define FASTOPEN 0x20000000
 #ifndef SECCOMP_RET_USER_NOTIF
 #define SECCOMP_RET_USER_NOTIF 0x7fc00000U
@@ -168,17 +153,17 @@ struct fate {
 #define X32 0x40000000u
 /* socketcall, socket, bind, connect, listen, setsockopt, sendto, sendmsg, sendmmsg, io_uring_* */
 static const uint32_t other_numbers[] = {
-	102, 345, 359, 361, 362, 363, 366, 369, 370, 425, 426, 427, FILTER_PIDFD_GETFD};
+	102, 345, 359, 361, 362, 363, 366, 369, 370, 425, 426, 427, SYS_pidfd_getfd};
 /* socket connect sendto sendmsg bind listen setsockopt sendmmsg; 5xx: those with x32's structures */
 static const uint32_t x32_numbers[] = {
 	X32 | 41,  X32 | 42,  X32 | 44,	 X32 | 46,  X32 | 49,
 	X32 | 50,  X32 | 54,  X32 | 307, X32 | 425, X32 | 426,
-	X32 | 427, X32 | 518, X32 | 538, X32 | 541, X32 | FILTER_PIDFD_GETFD};
+	X32 | 427, X32 | 518, X32 | 538, X32 | 541, X32 | SYS_pidfd_getfd};
 #elif defined __aarch64__
 #define ARCH_OWN AUDIT_ARCH_AARCH64
 #define ARCH_OTHER AUDIT_ARCH_ARM
 static const uint32_t other_numbers[] = {
-	102, 281, 282, 283, 284, 290, 294, 296, 374, 425, 426, 427, FILTER_PIDFD_GETFD};
+	102, 281, 282, 283, 284, 290, 294, 296, 374, 425, 426, 427, SYS_pidfd_getfd};
 #endif
 
 static const struct fate own_numbers[] = {
@@ -193,7 +178,7 @@ static const struct fate own_numbers[] = {
 	{IO_URING_SETUP, NO_CALL},
 	{IO_URING_ENTER, NO_CALL},
 	{IO_URING_REGISTER, NO_CALL},
-	{FILTER_PIDFD_GETFD, NO_RIGHT}, /* sockets of processes outside of the session */
+	{SYS_pidfd_getfd, NO_RIGHT}, /* sockets of processes outside of the session */
 #if defined __x86_64__
 	/* Linux before 5.5 takes x32's own numbers without the bit, too. */
 	{518, NO_CALL},

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "guard.h"
+#include "kernel.h"
 #include "supervisor.h"
 #include "sys.h"
 
@@ -33,12 +34,6 @@
 #endif
 #ifndef SECCOMP_RET_USER_NOTIF
 #define SECCOMP_RET_USER_NOTIF 0x7fc00000U
-#endif
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
-#ifndef SYS_pidfd_getfd
-#define SYS_pidfd_getfd 438
 #endif
 #define CAP_PTRACE_BIT (1u << 19)
 #define GRADE_SLOW 254 /* no errno */

@@ -59,24 +59,6 @@ static bool takes(const struct caller *c, int family)
 	       (c->domain == AF_INET6 && family == AF_INET && c->type != SOCK_STREAM);
 }
 
-static int32_t call_name(struct call *c, char text[static NAME_MAX_LEN + 1])
-{
-	const struct session *s = supervisor.session;
-	int index = names_index(addr_is_v4(&c->to) ? &s->settings.virtual4 : &s->settings.virtual6,
-				&c->to),
-	    len;
-
-	if (index < 0)
-		return -1;
-	c->is_virtual = true;
-	len = names_get(session_names(s), (uint32_t)index, text);
-	if (len < 0)
-		return -1;
-	c->name = text;
-	c->name_len = (size_t)len;
-	return index;
-}
-
 int judge_call(struct call *c, const struct request *rq, enum call_kind kind,
 	       const struct sockaddr_storage *sa, size_t len, char text[static NAME_MAX_LEN + 1],
 	       int32_t *name)
@@ -99,7 +81,7 @@ int judge_call(struct call *c, const struct request *rq, enum call_kind kind,
 	if (len < least_length(c->family) || addr_from_sockaddr(&c->to, &copy, len) < 0)
 		return -EINVAL;
 	c->has_to = true;
-	*name = call_name(c, text);
+	*name = session_call_name(supervisor.session, c, text);
 	return 0;
 }
 
@@ -406,18 +388,17 @@ static bool is_low(const struct call *c)
 	return c->to.port && c->to.port < FIRST_FREE_PORT;
 }
 
-static long judge_bind(struct request *rq)
+/* May it be reached there? 0, and then *narrow is 0 or the length of the address that *sa became. */
+static long judge_local(struct request *rq, enum call_kind kind, struct sockaddr_storage *sa,
+			size_t len, size_t *narrow)
 {
-	size_t len = (uint32_t)rq->data->args[2];
-	struct sockaddr_storage sa;
 	char text[NAME_MAX_LEN + 1];
 	struct decision d;
 	struct call c;
 	int32_t name;
-	long error = judge_address(rq, rq->data->args[1], len, &sa);
+	long error = judge_call(&c, rq, kind, sa, len, text, &name);
 
-	if (!error)
-		error = judge_call(&c, rq, CALL_BIND, &sa, len, text, &name);
+	*narrow = 0;
 	if (error)
 		return error;
 	judge_decide(&c, rq, &d);
@@ -425,37 +406,40 @@ static long judge_bind(struct request *rq)
 		return judge_refuse(rq, &c, &d);
 	if (d.verdict == VERDICT_NARROW) {
 		say_refused(rq, &c, &d);
-		len = narrowed(rq, &c, &sa);
+		*narrow = narrowed(rq, &c, sa);
 	}
 	/* Ours is the right that counts in the kernel; it must not be lent. */
-	if (is_low(&c) && SYS0(SYS_geteuid) == 0 && !caller_may_bind_low(rq->caller.tid))
+	if (kind == CALL_BIND && is_low(&c) && SYS0(SYS_geteuid) == 0 &&
+	    !caller_may_bind_low(rq->caller.tid))
 		return -EACCES;
-	return sys_bind(rq->caller.fd, &sa, len);
+	return 0;
+}
+
+static long judge_bind(struct request *rq)
+{
+	const size_t len = (uint32_t)rq->data->args[2];
+	size_t narrow;
+	struct sockaddr_storage sa;
+	long error = judge_address(rq, rq->data->args[1], len, &sa);
+
+	if (!error)
+		error = judge_local(rq, CALL_BIND, &sa, len, &narrow);
+	return error ? error : sys_bind(rq->caller.fd, &sa, narrow ? narrow : len);
 }
 
 static long judge_listen(struct request *rq)
 {
 	struct sockaddr_storage sa = {0};
 	socklen_t len = sizeof(sa);
-	char text[NAME_MAX_LEN + 1];
-	struct decision d;
-	struct call c;
-	int32_t name;
+	size_t narrow;
 	long error = SYS3(SYS_getsockname, rq->caller.fd, &sa, &len);
 
 	if (!supervisor_waits(rq->id))
 		return GONE;
 	if (!error)
-		error = judge_call(&c, rq, CALL_LISTEN, &sa, len, text, &name);
-	if (error)
-		return error;
-	judge_decide(&c, rq, &d);
-	if (d.verdict == VERDICT_REFUSE)
-		return judge_refuse(rq, &c, &d);
-	if (d.verdict == VERDICT_NARROW) {
-		say_refused(rq, &c, &d);
-		error = sys_bind(rq->caller.fd, &sa, narrowed(rq, &c, &sa));
-	}
+		error = judge_local(rq, CALL_LISTEN, &sa, len, &narrow);
+	if (!error && narrow)
+		error = sys_bind(rq->caller.fd, &sa, narrow);
 	return error ? error : SYS2(SYS_listen, rq->caller.fd, (int)rq->data->args[1]);
 }
 

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "bytes.h"
+#include "decide.h"
 #include "events.h"
 #include "progress.h"
 #include "report.h"
@@ -438,6 +439,24 @@ void session_end(struct session *s, const char *name)
 struct names *session_names(const struct session *s)
 {
 	return (struct names *)((uintptr_t)s + head_size());
+}
+
+int32_t session_call_name(const struct session *s, struct call *c,
+			  char text[static NAME_MAX_LEN + 1])
+{
+	int index = names_index(addr_is_v4(&c->to) ? &s->settings.virtual4 : &s->settings.virtual6,
+				&c->to),
+	    len;
+
+	if (index < 0)
+		return -1;
+	c->is_virtual = true;
+	len = names_get(session_names(s), (uint32_t)index, text);
+	if (len < 0)
+		return -1;
+	c->name = text;
+	c->name_len = (size_t)len;
+	return index;
 }
 
 struct streams *session_streams(const struct session *s)

@@ -83,21 +83,8 @@ bool call_address(struct call *c, enum call_kind kind, int fd, const struct sock
 int32_t call_name(struct call *c, char text[static NAME_MAX_LEN + 1])
 {
 	const struct session *s = here();
-	int index, len;
 
-	if (!s || !c->has_to)
-		return -1;
-	index = names_index(addr_is_v4(&c->to) ? &s->settings.virtual4 : &s->settings.virtual6,
-			    &c->to);
-	if (index < 0)
-		return -1;
-	c->is_virtual = true;
-	len = names_get(session_names(s), (uint32_t)index, text);
-	if (len < 0)
-		return -1;
-	c->name = text;
-	c->name_len = (size_t)len;
-	return index;
+	return s && c->has_to ? session_call_name(s, c, text) : -1;
 }
 
 /* Of this process now: daemons change theirs. */

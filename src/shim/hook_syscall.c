@@ -10,10 +10,9 @@
 #include <stdarg.h>
 #include <sys/prctl.h>
 
+#include "kernel.h"
 #include "pend.h"
 #include "sys.h"
-
-#define PIDFD_GETFD 438 /* newer than some headers, the same on every machine */
 
 #define PTR(type, x) ((type)(uintptr_t)(x))
 
@@ -129,7 +128,7 @@ WRAP long syscall(long number, ...)
 				PTR(char **, a[3]), (int)a[4]);
 	case SYS_io_uring_setup:
 		return libc_result(-ENOSYS);
-	case PIDFD_GETFD:
+	case SYS_pidfd_getfd:
 		return pidfd_getfd((int)a[0], (int)a[1], (unsigned int)a[2]);
 	case SYS_seccomp:
 		if (a[0] != SECCOMP_SET_MODE_FILTER)
