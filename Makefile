@@ -35,7 +35,8 @@ SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-fra
 PROG  = $(BASE) $(SANITIZE) -fPIE $(if $(filter src/core/% src/lib/%,$<),,-D_GNU_SOURCE)
 # The library: no libc macro or builtin may put another function in a hook's place; frame pointers tell
 # an audit who called.
-PIC   = $(BASE) -fPIC -fvisibility=hidden -fno-builtin -fno-omit-frame-pointer \
+HOOKED := $(shell sed -n 's/^CALL.[^,]*, *\([a-zA-Z0-9_]*\),.*/\1/p' include/calls.def)
+PIC   = $(BASE) -fPIC -fvisibility=hidden $(HOOKED:%=-fno-builtin-%) -fno-omit-frame-pointer \
 	-ffunction-sections -fdata-sections \
 	-ftls-model=initial-exec -fasynchronous-unwind-tables \
 	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=0 -U_FILE_OFFSET_BITS -U_TIME_BITS

@@ -9,6 +9,7 @@
 #include "addr.h"
 
 #define STREAMS_SLOTS 32768u
+#define STREAMS_TIERS 4u /* parts of it, filled one after the other */
 
 struct streams; /* streams_size() bytes of zeroed memory, aligned to 64 */
 
@@ -36,8 +37,8 @@ int streams_add(struct streams *t, const struct stream_entry *e);
 /* Copies the entry of a cookie; -ENOENT. */
 int streams_find(const struct streams *t, uint64_t cookie, struct stream_entry *out);
 
-/* For tests: the first places of the two buckets that an entry of this cookie may stand in. */
-void streams_buckets(uint64_t cookie, uint32_t first[static 2]);
+/* For tests: the first places of the two buckets of a tier that this cookie may stand in. */
+void streams_buckets(uint64_t cookie, uint32_t tier, uint32_t first[static 2]);
 
 /* Takes an entry out (socket disconnected or closed); nothing if it is not there. */
 void streams_drop(struct streams *t, uint64_t cookie);

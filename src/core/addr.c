@@ -240,6 +240,8 @@ bool addr_parse(struct addr *a, const char *text, size_t len)
 		*a = addr_v4(ip, 0);
 		return true;
 	}
+	if (span(text, len, ':') == len)
+		return false; /* as most texts: they are names */
 	n = span(text, len, '%');
 	if (n < len && !parse_number(text + n + 1, len - n - 1, UINT32_MAX, &scope))
 		return false;

@@ -27,12 +27,11 @@ struct question {
 	const struct ids *ids;
 	bool port_known;
 	uint16_t port;
-	char text[ADDR_TEXT]; /* of `to` */
+	char text[ADDR_TEXT]; /* of `to`, once a pattern wanted it */
 	size_t text_len;
 };
 
-static bool host_matches(const struct settings *s, const struct pattern *p,
-			 const struct question *q)
+static bool host_matches(const struct settings *s, const struct pattern *p, struct question *q)
 {
 	const char *glob = s->text + p->text;
 
@@ -40,7 +39,11 @@ static bool host_matches(const struct settings *s, const struct pattern *p,
 		return q->to && net_contains(&p->net, q->to);
 	if (q->name)
 		return conf_glob(glob, q->name, q->name_len);
-	return q->to && conf_glob(glob, q->text, q->text_len);
+	if (!q->to)
+		return false;
+	if (!q->text_len)
+		q->text_len = addr_print(q->to, q->text);
+	return conf_glob(glob, q->text, q->text_len);
 }
 
 static bool exe_matches(const char *glob, const char *exe)
@@ -60,8 +63,7 @@ static bool group_matches(uint32_t id, const struct ids *ids)
 	return false;
 }
 
-static bool pattern_matches(const struct settings *s, const struct pattern *p,
-			    const struct question *q)
+static bool pattern_matches(const struct settings *s, const struct pattern *p, struct question *q)
 {
 	switch (p->kind) {
 	case PATTERN_PORT:
@@ -100,7 +102,7 @@ static uint8_t list_of(uint8_t kind)
 
 /* Of one list: no negated pattern may match, and another must, if there is one. */
 static bool list_matches(const struct settings *s, const struct rule *r, uint8_t list,
-			 const struct question *q)
+			 struct question *q)
 {
 	const struct pattern *p = s->patterns + r->first, *end = p + r->count;
 	bool wanted = false, found = false;
@@ -120,14 +122,13 @@ static bool list_matches(const struct settings *s, const struct rule *r, uint8_t
 	return found || !wanted;
 }
 
-static bool process_matches(const struct settings *s, const struct rule *r,
-			    const struct question *q)
+static bool process_matches(const struct settings *s, const struct rule *r, struct question *q)
 {
 	return list_matches(s, r, PATTERN_EXE, q) && list_matches(s, r, PATTERN_USER, q) &&
 	       list_matches(s, r, PATTERN_GROUP, q);
 }
 
-static bool rule_matches(const struct settings *s, const struct rule *r, const struct question *q)
+static bool rule_matches(const struct settings *s, const struct rule *r, struct question *q)
 {
 	return list_matches(s, r, PATTERN_HOST, q) && list_matches(s, r, PATTERN_PORT, q) &&
 	       process_matches(s, r, q);
@@ -147,7 +148,7 @@ static bool is_of_programs(const struct settings *s, const struct rule *r)
 /* What might be refused or proxied by a block before, for some destinations, is not exempt. */
 bool rules_exempt(const struct settings *s, const struct call *c)
 {
-	const struct question q = {.exe = c->exe, .ids = c->ids};
+	struct question q = {.exe = c->exe, .ids = c->ids};
 
 	for (unsigned int i = 0; i < s->rule_count; i++) {
 		const struct rule *r = &s->rules[i];
@@ -161,10 +162,7 @@ bool rules_exempt(const struct settings *s, const struct call *c)
 /* A name is matched by its text; the address it was given is none of the rules' business. */
 static void ask(struct question *q, const struct call *c, struct addr *to)
 {
-	memset(q, 0, sizeof(*q));
-	q->exe = c->exe;
-	q->ids = c->ids;
-	q->name = c->name;
+	*q = (struct question){.exe = c->exe, .ids = c->ids, .name = c->name};
 	q->name_len = c->name_len;
 	if (c->name && c->name_len && c->name[c->name_len - 1] == '.')
 		q->name_len--;
@@ -172,8 +170,6 @@ static void ask(struct question *q, const struct call *c, struct addr *to)
 		*to = rules_destination(&c->to);
 	if (c->name ? addr_parse(to, c->name, q->name_len) : c->has_to && !c->is_virtual)
 		q->to = to;
-	if (q->to)
-		q->text_len = addr_print(q->to, q->text);
 	q->port_known = c->has_to && c->kind != CALL_LOOKUP;
 	q->port = c->has_to ? c->to.port : 0;
 }

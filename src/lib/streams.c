@@ -2,11 +2,15 @@
 /*
  * streams.c - the table of live streams, and how entries of closed sockets get out of it.
  *
- * A cookie may stand in one of two buckets of PLACES places, and goes into the emptier one: then all
- * buckets fill alike, whichever cookies the kernel gives out (blocks of them to each processor), and
- * none is full before five sixths of the table are taken. Nobody tells us when a socket is closed:
- * when both buckets of a cookie are nearly full, reap() asks the kernel which sockets there are
- * (sock_diag(7)) and drops every entry that it does not know. That frees thousands of places at once.
+ * The table is cut into tiers of growing size, and the next is used when there is no room in those
+ * before: so few streams take few pages. In each tier a cookie may stand in one of two buckets of
+ * PLACES places, and goes into the emptier one: then all buckets fill alike, whichever cookies the
+ * kernel gives out (blocks of them to each processor). Who looks for one reads a byte of each place,
+ * which lie side by side, and then the entry alone.
+ *
+ * Nobody tells us when a socket is closed: when both buckets of a cookie are nearly full in the last
+ * tier, reap() asks the kernel which sockets there are (sock_diag(7)) and drops every entry that it
+ * does not know. That frees thousands of places at once.
  *
  * reap() first puts its number on all entries, then takes it off those the kernel lists, then drops
  * those that still have it. An entry that is added meanwhile has no number and stays. Several reapers
@@ -21,9 +25,11 @@
 #include "sys.h"
 
 #define PLACES 16u
-#define BUCKETS (STREAMS_SLOTS / PLACES)
-/* So few free places in the emptier bucket call the reaper, well before there is none: that is when
- * about two thirds of the table are taken. */
+#define TAGS 8u /* in a word */
+#define WORDS (2 * PLACES / TAGS)
+#define SMALLEST (STREAMS_SLOTS / 8) /* tiers of 1, 1, 2 and 4 times so many places */
+/* So few free places in the emptier bucket of the last tier call the reaper, well before there is
+ * none: that is when about five sixths of the table are taken. */
 #define LOW 4u
 /* After a reaping of t ns there is none for REST * t ns: it takes 3 % of the time at most. */
 #define REST 32u
@@ -50,12 +56,16 @@ struct streams {
 	uint32_t reapers; /* numbers given out */
 	int32_t blind;	  /* why the last dump failed, -errno, or 0 */
 	uint64_t rest;	  /* CLOCK_MONOTONIC, ns: no dump before */
-	uint64_t pad[6];
+	uint32_t later;	  /* tiers that were ever used, but for the first */
+	uint32_t pad[11];
+	uint64_t tags[STREAMS_SLOTS / TAGS]; /* a byte each: of its cookie's hash, or 0: free */
 	uint32_t names[STREAMS_SLOTS]; /* of each entry: index into the names table + 1, or 0 */
 	struct entry entries[STREAMS_SLOTS];
 };
 
 _Static_assert(sizeof(struct entry) == 64, "an entry is a cache line");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	       "the first tag of a word is its lowest byte");
 
 size_t streams_size(void)
 {
@@ -70,19 +80,120 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 31;
 }
 
-void streams_buckets(uint64_t cookie, uint32_t first[static 2])
+static uint32_t tier_begin(uint32_t tier)
 {
-	uint64_t h = mix(cookie);
-	uint32_t one = (uint32_t)h % BUCKETS;
-
-	first[0] = one * PLACES;
-	first[1] = (one + 1 + (uint32_t)(h >> 32) % (BUCKETS - 1)) % BUCKETS * PLACES;
+	return tier ? SMALLEST << (tier - 1) : 0;
 }
 
-/* The i-th of the 2 * PLACES places where the cookie of these buckets may stand. */
-static uint32_t place(const uint32_t first[static 2], uint32_t i)
+static uint32_t tier_size(uint32_t tier)
 {
-	return first[i / PLACES] + i % PLACES;
+	return tier ? SMALLEST << (tier - 1) : SMALLEST;
+}
+
+/* Where one cookie may stand, in all tiers; and how far a search for it has come. */
+struct places {
+	uint64_t hash;
+	uint8_t tag;
+	uint32_t tier;
+	uint32_t first[2]; /* of the two buckets in this tier */
+	uint32_t word;	   /* next of WORDS words of tags */
+	uint32_t base;	   /* first place of the last one */
+	uint64_t found;	   /* its bytes that have the tag */
+};
+
+static void enter_tier(struct places *p, uint32_t tier)
+{
+	uint32_t buckets = tier_size(tier) / PLACES, one = (uint32_t)p->hash % buckets;
+	uint32_t two = (uint32_t)(p->hash >> 32) % buckets;
+
+	p->tier = tier;
+	p->word = 0;
+	p->first[0] = tier_begin(tier) + one * PLACES;
+	p->first[1] = tier_begin(tier) + (two == one ? one ^ 1 : two) * PLACES;
+}
+
+static struct places places_of(uint64_t cookie)
+{
+	struct places p = {.hash = mix(cookie)};
+
+	p.tag = (uint8_t)(p.hash >> 24);
+	p.tag += !p.tag;
+	enter_tier(&p, 0);
+	return p;
+}
+
+/* The highest bit of each byte of `word` that is `tag`. */
+static uint64_t same_bytes(uint64_t word, uint8_t tag)
+{
+	const uint64_t low = 0x7f7f7f7f7f7f7f7fu;
+	uint64_t differ = word ^ 0x0101010101010101u * tag;
+
+	return ~(((differ & low) + low) | differ | low);
+}
+
+/* First place of the i-th word of tags in this tier. */
+static uint32_t word_place(const struct places *p, uint32_t i)
+{
+	return p->first[i / (WORDS / 2)] + i % (WORDS / 2) * TAGS;
+}
+
+static uint64_t tagged(const struct streams *t, uint32_t base, uint8_t tag)
+{
+	return same_bytes(SHARED_LOAD(&t->tags[base / TAGS]), tag);
+}
+
+static void set_tag(struct streams *t, uint32_t i, uint8_t tag)
+{
+	SHARED_STORE((uint8_t *)t->tags + i, tag);
+}
+
+static uint32_t tiers_used(const struct streams *t)
+{
+	uint32_t later = SHARED_LOAD(&t->later);
+
+	return later < STREAMS_TIERS ? 1 + later : STREAMS_TIERS;
+}
+
+static void use_tier(struct streams *t, uint32_t tier)
+{
+	uint32_t later = SHARED_LOAD(&t->later);
+
+	while (later < tier && !shared_swap(&t->later, later, tier))
+		later = SHARED_LOAD(&t->later);
+}
+
+/* The i-th of the 2 * PLACES places in this tier. */
+static uint32_t place(const struct places *p, uint32_t i)
+{
+	return p->first[i / PLACES] + i % PLACES;
+}
+
+void streams_buckets(uint64_t cookie, uint32_t tier, uint32_t first[static 2])
+{
+	struct places p = places_of(cookie);
+
+	enter_tier(&p, tier);
+	memcpy(first, p.first, sizeof(p.first));
+}
+
+/* The next place that may be the cookie's. */
+static bool find_next(const struct streams *t, struct places *p, uint32_t *at)
+{
+	uint32_t tiers = tiers_used(t);
+
+	while (!p->found) {
+		if (p->word < WORDS) {
+			p->base = word_place(p, p->word++);
+			p->found = tagged(t, p->base, p->tag);
+		} else if (p->tier + 1 < tiers) {
+			enter_tier(p, p->tier + 1);
+		} else {
+			return false;
+		}
+	}
+	*at = p->base + (uint32_t)__builtin_ctzll(p->found) / 8;
+	p->found &= p->found - 1;
+	return true;
 }
 
 static void pack(struct body *b, const struct stream_entry *e)
@@ -151,6 +262,7 @@ static bool write_at(struct streams *t, uint32_t i, uint64_t was, const struct b
 		words_store(&e->body.cookie, words, BODY_WORDS);
 		SHARED_STORE(&e->suspect, 0);
 		SHARED_STORE(&t->names[i], b->cookie ? (uint32_t)b->pid_name + 1 : 0);
+		set_tag(t, i, b->cookie ? places_of(b->cookie).tag : 0);
 	}
 	seqlock_release(&e->seq, seq);
 	return same;
@@ -163,42 +275,65 @@ static bool free_at(struct streams *t, uint32_t i, uint64_t cookie)
 	return write_at(t, i, cookie, &none);
 }
 
+static bool replace(struct streams *t, const struct body *b)
+{
+	struct places p = places_of(b->cookie);
+	uint32_t at;
+
+	while (find_next(t, &p, &at))
+		if (write_at(t, at, b->cookie, b))
+			return true;
+	return false;
+}
+
+/* Into a free place of this tier, of the emptier bucket if it can be. How many that one had. */
+static uint32_t put_in_tier(struct streams *t, const struct places *p, const struct body *b)
+{
+	uint32_t room[2] = {0, 0}, side;
+
+	for (uint32_t i = 0; i < WORDS; i++)
+		room[i / (WORDS / 2)] +=
+			(uint32_t)__builtin_popcountll(tagged(t, word_place(p, i), 0));
+	side = room[1] > room[0];
+	if (!room[side])
+		return 0;
+	use_tier(t, p->tier);
+	for (uint32_t i = 0; i < 2 * PLACES; i++) /* it may be taken meanwhile */
+		if (write_at(t, place(p, (i + side * PLACES) % (2 * PLACES)), 0, b))
+			return room[side];
+	return 0;
+}
+
 /*
- * Puts `b` where its cookie stands already, else into a free place of its emptier bucket. Returns how
- * many that bucket had (all of them if the cookie was there already), or -ENOSPC.
+ * Puts `b` where its cookie stands already, else into the first tier that has room for it. Returns how
+ * many places it could choose from, if that was in the last tier, else PLACES; -ENOSPC.
  */
 static int put(struct streams *t, const struct body *b)
 {
-	uint32_t first[2], room[2] = {0, 0}, side;
+	struct places p = places_of(b->cookie);
+	uint32_t room = 0, tier;
 
-	streams_buckets(b->cookie, first);
-	for (uint32_t i = 0; i < 2 * PLACES; i++) {
-		uint64_t cookie = SHARED_LOAD(&t->entries[place(first, i)].body.cookie);
-
-		if (cookie == b->cookie && write_at(t, place(first, i), cookie, b))
-			return PLACES;
-		room[i / PLACES] += !cookie;
+	if (replace(t, b))
+		return PLACES;
+	for (tier = 0; !room && tier < STREAMS_TIERS; tier++) {
+		enter_tier(&p, tier);
+		room = put_in_tier(t, &p, b);
 	}
-	side = room[1] > room[0];
-	for (uint32_t i = 0; i < 2 * PLACES; i++) /* that bucket first; it may be taken meanwhile */
-		if (write_at(t, place(first, (i + side * PLACES) % (2 * PLACES)), 0, b))
-			return (int)room[side];
-	return -ENOSPC;
+	if (!room)
+		return -ENOSPC;
+	return tier < STREAMS_TIERS ? (int)PLACES : (int)room;
 }
 
 /* Takes the number off every place that holds this cookie: its socket lives. */
 static void clear(void *arg, uint64_t c)
 {
 	struct streams *t = arg;
-	uint32_t first[2];
+	struct places p = places_of(c);
+	uint32_t at;
 
-	streams_buckets(c, first);
-	for (uint32_t i = 0; c && i < 2 * PLACES; i++) {
-		struct entry *e = &t->entries[place(first, i)];
-
-		if (SHARED_LOAD_RELAXED(&e->body.cookie) == c)
-			SHARED_STORE_RELAXED(&e->suspect, 0);
-	}
+	while (c && find_next(t, &p, &at))
+		if (SHARED_LOAD_RELAXED(&t->entries[at].body.cookie) == c)
+			SHARED_STORE_RELAXED(&t->entries[at].suspect, 0);
 }
 
 /* Puts the number on all entries. */
@@ -260,17 +395,20 @@ static int reap(struct streams *t)
 static void evict(struct streams *t, uint64_t cookie)
 {
 	struct stream_entry e, old = {.started = UINT64_MAX};
-	uint32_t first[2], where = 0;
+	struct places p = places_of(cookie);
+	uint32_t where = 0;
 
-	streams_buckets(cookie, first);
-	for (uint32_t i = 0; i < 2 * PLACES && old.started; i++) {
-		if (!read_at(t, place(first, i), &e))
-			continue;
-		if (diag_dead(e.pid))
-			e.started = 0;
-		if (e.started < old.started) {
-			old = e;
-			where = place(first, i);
+	for (uint32_t tier = 0; tier < STREAMS_TIERS; tier++) {
+		enter_tier(&p, tier);
+		for (uint32_t i = 0; i < 2 * PLACES && old.started; i++) {
+			if (!read_at(t, place(&p, i), &e))
+				continue;
+			if (diag_dead(e.pid))
+				e.started = 0;
+			if (e.started < old.started) {
+				old = e;
+				where = place(&p, i);
+			}
 		}
 	}
 	if (old.cookie)
@@ -296,26 +434,23 @@ int streams_add(struct streams *t, const struct stream_entry *e)
 
 int streams_find(const struct streams *t, uint64_t cookie, struct stream_entry *out)
 {
-	uint32_t first[2];
+	struct places p = places_of(cookie);
+	uint32_t at;
 
-	streams_buckets(cookie, first);
-	for (uint32_t i = 0; cookie && i < 2 * PLACES; i++) {
-		uint32_t at = place(first, i);
-
+	while (cookie && find_next(t, &p, &at))
 		if (SHARED_LOAD(&t->entries[at].body.cookie) == cookie && read_at(t, at, out) &&
 		    out->cookie == cookie)
 			return 0;
-	}
 	return -ENOENT;
 }
 
 void streams_drop(struct streams *t, uint64_t cookie)
 {
-	uint32_t first[2];
+	struct places p = places_of(cookie);
+	uint32_t at;
 
-	streams_buckets(cookie, first);
-	for (uint32_t i = 0; cookie && i < 2 * PLACES; i++)
-		free_at(t, place(first, i), cookie);
+	while (cookie && find_next(t, &p, &at))
+		free_at(t, at, cookie);
 }
 
 int streams_each(const struct streams *t, int (*each)(void *arg, const struct stream_entry *e),

@@ -101,15 +101,17 @@ static int outcome(const struct connecting *a)
 	return pend_any() && fds_maybe(a->fd) ? -pend_error(a->fd) : 0;
 }
 
-/* Drives it to the end. -EINTR and -EAGAIN leave it under way. */
-static int wait_for(const struct connecting *a, struct progress *p)
+/* Drives what waits for `need` to the end. -EINTR and -EAGAIN leave it under way. */
+static int wait_for(const struct connecting *a, struct progress *p, int need)
 {
 	uint64_t limit = pend_limit(a->fd, SO_SNDTIMEO);
-	int need, err = 0;
+	int err = 0;
 
-	while (!err && (need = pend_step_known(p, a->cookie, a->fd, a->self)) > 0 &&
-	       !pend_owes(need))
+	while (!err && need > 0 && !pend_owes(need)) {
 		err = pend_rest(a->fd, need, limit);
+		if (!err)
+			need = pend_step_known(p, a->cookie, a->fd, a->self);
+	}
 	if (err || pend_owes(need))
 		set_waited(a, p, false);
 	return err ? err : outcome(a);
@@ -181,7 +183,7 @@ static int again(const struct connecting *a, struct progress *p)
 		if (!pend_blocks(a->fd))
 			return -EALREADY;
 		waited = set_waited(a, p, true);
-		err = wait_for(a, p);
+		err = wait_for(a, p, need);
 	} else {
 		err = outcome(a);
 	}
@@ -234,7 +236,7 @@ static int start_failed(const struct connecting *a, struct progress *p, int err)
 static int connect_listed(const struct connecting *a, struct progress *p)
 {
 	bool blocks;
-	int err;
+	int need, err;
 
 	begin(a, p);
 	p->calm = true; /* a signal handler may jump out of the kernel's connect(2) */
@@ -250,10 +252,10 @@ static int connect_listed(const struct connecting *a, struct progress *p)
 	blocks = p->told || pend_blocks(a->fd);
 	p->waited = blocks && err != -EINTR;
 	/* EPOLLOUT wakes a thread that sleeps in epoll_wait(2): its timeout must heed our deadline. */
-	pend_advance(p, a->fd, false, EPOLLOUT);
+	need = pend_advance(p, a->fd, false, EPOLLOUT);
 	if (err == -EINTR)
 		return err;
-	err = blocks ? wait_for(a, p) : -EAGAIN;
+	err = blocks ? wait_for(a, p, need) : -EAGAIN;
 	return err == -EAGAIN ? -EINPROGRESS : err;
 }
 

@@ -467,9 +467,10 @@ static void rubbish(void **state)
 	drop(t);
 }
 
-#define CROWD 1000u
+#define CROWD 8192u
+#define CROWD_BUCKETS 64u
 
-/* Cookies that all may stand in one of 32 buckets: twice as many as there is room for. */
+/* Cookies that all may stand in so many buckets of each tier: twice as many as there is room for. */
 static uint64_t crowded[CROWD];
 
 static int pick_crowded(void **state)
@@ -478,8 +479,16 @@ static int pick_crowded(void **state)
 
 	(void)state;
 	for (uint64_t c = 1; n < CROWD; c++) {
-		streams_buckets(c, first);
-		if (first[0] < 32 * PLACES && first[1] < 32 * PLACES)
+		bool fits = true;
+
+		for (uint32_t tier = 0; tier < STREAMS_TIERS && fits; tier++) {
+			uint32_t begin = tier ? STREAMS_SLOTS >> (STREAMS_TIERS - tier) : 0;
+
+			streams_buckets(c, tier, first);
+			fits = first[0] - begin < CROWD_BUCKETS * PLACES &&
+			       first[1] - begin < CROWD_BUCKETS * PLACES;
+		}
+		if (fits)
 			crowded[n++] = c;
 	}
 	return 0;
@@ -511,7 +520,7 @@ static void threads(void **state)
 
 	(void)state;
 	stress_threads(t, write_streams, 10000);
-	assert_in_range(count(t), 1, 32 * PLACES);
+	assert_in_range(count(t), 1, STREAMS_TIERS * CROWD_BUCKETS * PLACES);
 	for (uint32_t i = 0; i < CROWD; i++)
 		streams_drop(t, crowded[i]);
 	assert_int_equal(count(t), 0);
@@ -536,8 +545,8 @@ static void killed(void **state)
 	for (uint32_t i = 0; i < CROWD; i++)
 		listed += !add(t, crowded[i]) && has(t, crowded[i]);
 	/* A writer loses one place at most. A reaping meanwhile makes room for more. */
-	assert_in_range(listed, 32 * PLACES - 144, CROWD);
-	assert_in_range(count(t), 1, 32 * PLACES);
+	assert_in_range(listed, STREAMS_TIERS * CROWD_BUCKETS * PLACES - 144, CROWD);
+	assert_in_range(count(t), 1, STREAMS_TIERS * CROWD_BUCKETS * PLACES);
 	drop(t);
 }
 
