@@ -129,6 +129,8 @@ static const struct option_row rows[] = {
 	 AT(delay_method), .max = DAY_MS},
 	{"delay-data", "MS", "hold what the client sends for so long", OPTION_NUMBER,
 	 AT(delay_data), .max = DAY_MS},
+	{"hold", "N", "wait until so many requests wait, then carry them out together",
+	 OPTION_NUMBER, AT(hold), .max = 1000000},
 	{"reply", "CODE", "answer every CONNECT with this code (0x hexadecimal or decimal)",
 	 OPTION_NUMBER, AT(reply), .max = 255},
 	{"bind-type", "TYPE", "address type in replies: 0, 1, 3 or 4", OPTION_CALL,

@@ -39,6 +39,7 @@ struct proxy_user {
 /* What the options say; fixed once the loop runs. Times are milliseconds. */
 struct proxy_settings {
 	int delay, delay_method, delay_data;
+	int hold;	   /* so many requests at a time; 0 and 1: each at once */
 	int reply;	   /* a code for every CONNECT, or -1 */
 	int bind_type;	   /* 0, 1, 3, 4, or -1: the truth */
 	int bind_name_len; /* for type 3 */

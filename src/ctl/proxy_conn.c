@@ -185,6 +185,28 @@ void conn_settle(struct conn *c)
 		conn_close(c, true);
 }
 
+void conn_carry_out(struct conn *c)
+{
+	int held = 0;
+
+	if (proxy_settings.hold < 2) {
+		request_carry_out(c);
+		return;
+	}
+	c->phase = PHASE_HELD;
+	for (const struct conn *one = living; one; one = one->next)
+		held += one->phase == PHASE_HELD;
+	if (held < proxy_settings.hold)
+		return;
+	for (struct conn *one = living, *next; one; one = next) {
+		next = one->next;
+		if (one->phase != PHASE_HELD)
+			continue;
+		request_carry_out(one);
+		conn_settle(one);
+	}
+}
+
 /*
  * An error or a hang-up that no read or write will tell of, because we wait for neither.
  * Both ends shut and our buffer full: that is no error, but epoll would not stop telling.
@@ -252,7 +274,7 @@ static void on_timer(struct timer *t)
 		if (c->count)
 			request_dial(c);
 		else
-			request_carry_out(c);
+			conn_carry_out(c);
 		break;
 	case PHASE_DIAL:
 		request_dialled(c, ETIMEDOUT);

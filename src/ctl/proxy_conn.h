@@ -2,8 +2,8 @@
 /*
  * proxy_conn.h - one client's connection, from greeting to the end of the tunnel.
  *
- *	GREETING ─► METHOD_DELAY ─► PASSWORD ─► REQUEST ─► WAIT ─► LOOKUP ─► DIAL ─► RELAY
- *	└───────────── proxy_handshake.c ────────────┘    └── proxy_request.c ──┘
+ *	GREETING ─► METHOD_DELAY ─► PASSWORD ─► REQUEST ─► WAIT ─► HELD ─► LOOKUP ─► DIAL ─► RELAY
+ *	└───────────── proxy_handshake.c ────────────┘            └── proxy_request.c ──┘
  *
  * What the client sends goes into the pipe `up`, what it gets into `down`, replies included; so
  * pipelined input, early data and slow readers need no code of their own. A refusal ends in
@@ -32,6 +32,7 @@ enum phase {
 	PHASE_PASSWORD,
 	PHASE_REQUEST,
 	PHASE_WAIT,
+	PHASE_HELD,
 	PHASE_LOOKUP,
 	PHASE_DIAL,
 	PHASE_RELAY,
@@ -77,6 +78,9 @@ void conn_hang(struct conn *c);
 /* Sends bytes to the client. */
 void conn_put(struct conn *c, const void *data, size_t len);
 
+/* The request is there, and its delay is over: carried out, with --hold together with others. */
+void conn_carry_out(struct conn *c);
+
 /* The target's socket, if there is one, is closed. */
 void conn_drop_target(struct conn *c);
 
@@ -96,7 +100,7 @@ bool handshake_user_known(const struct conn *c, bool with_password);
 
 /* ---- proxy_request.c ---- */
 
-/* The request is there, and its delay is over. */
+/* The request is there, and nothing holds it back. */
 void request_carry_out(struct conn *c);
 
 /* Connects to c->to[], one address after the other; goes on after a lack of descriptors. */

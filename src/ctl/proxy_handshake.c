@@ -82,7 +82,7 @@ static void got_request(struct conn *c)
 	if (proxy_settings.delay)
 		loop_timer(&c->timer, proxy_settings.delay);
 	else
-		request_carry_out(c);
+		conn_carry_out(c);
 }
 
 static uint8_t choose_method(const struct conn *c)

@@ -641,6 +641,44 @@ def delays():
             wait_until(lambda: p.files() == idle_files(p))
 
 
+@test
+def hold():
+    """--hold: nobody is answered before so many wait, round by round; one that went away does not count"""
+    with Target(echo) as t, Proxy("--hold", "3") as p:
+        def asks(*versions):
+            streams = []
+            for version in versions:
+                s = p.connect()
+                s.settimeout(10)
+                s.sendall(request4("127.0.0.1", t.port) if version == 4
+                          else greeting(0) + request("127.0.0.1", t.port))
+                if version == 5:
+                    read(s, 2)
+                streams.append((version, s))
+            return streams
+
+        def answered(streams):
+            for version, s in streams:
+                equal(read(s, 8)[1] if version == 4 else read_reply(s)[0], 90 if version == 4 else 0)
+                s.sendall(b"hello")
+                equal(read(s, 5), b"hello")
+
+        for _ in range(2):
+            (_, gone), one = asks(5, 5)
+            wait_until(lambda: p.files() == idle_files(p) + 2)
+            gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            gone.close()
+            wait_until(lambda: p.files() == idle_files(p) + 1)
+            two = asks(4)
+            wait_until(lambda: p.files() == idle_files(p) + 2)
+            equal(select.select([one[1], two[0][1]], [], [], 0.1)[0], [], "answered too early")
+            all_three = [one, *two, *asks(5)]
+            answered(all_three)
+            for _, s in all_three:
+                s.close()
+            wait_until(lambda: p.files() == idle_files(p))
+
+
 # ---- replies and faults ----
 
 @test
