@@ -16,7 +16,10 @@ FISHDIR      ?= $(PREFIX)/share/fish/vendor_completions.d
 FUZZ_SECONDS ?= 30
 CHECK_FUZZ   ?= 5
 # In check: `rules` looks at what was built; `lint` also asks tools whose opinion changes by version.
-LINT         ?= rules
+# Not by ?=: make itself knows LINT, as "lint".
+ifeq ($(origin LINT),default)
+LINT         := rules
+endif
 VERSION      := $(shell sed -n 's/.*SOCKSHIM_VERSION "\(.*\)"/\1/p' include/sockshim/version.h)
 
 # The packager's: replace them freely. What the code cannot do without is below.
