@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* listen.c - `sockshimctl listen`: a controller that prints the reports it gets (sockshim-report(7)). */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +16,8 @@
 
 #include "ctl.h"
 #include "json.h"
-#include "loop.h"
 #include "options.h"
+#include "reports.h"
 #include "sockshim/report.h"
 
 struct listen_settings {
@@ -40,17 +42,9 @@ const struct option_table listen_options = {
 	rows,
 };
 
-/* One process that reports. */
-struct reporter {
-	struct watch watch;
-	struct reporter *next;
-	bool gone;
-	size_t used;
-	char line[SOCKSHIM_REPORT_LINE];
-};
-
 static struct listen_settings settings;
-static struct reporter *reporters;
+static volatile sig_atomic_t over;
+static int wake[2]; /* a pipe: a signal ends poll(2) also when it comes before it */
 static struct sockaddr_un here = {.sun_family = AF_UNIX};
 
 /* A value in words: no byte of it steers the terminal. "" if there is none. */
@@ -141,90 +135,33 @@ static void answer(int fd, uint64_t seq, bool go)
 		return;
 }
 
-static void take(struct reporter *p, const char *line, size_t len)
+static void take(int fd, const struct json_value *report, const char *line, size_t len)
 {
-	struct json_value report, v;
+	struct json_value v;
 	uint64_t seq;
 	bool ack = false;
 	int status = 0;
 
-	if (!json_read(line, len, &report) || report.kind != JSON_OBJECT) {
-		fputs("sockshimctl: a line that is no report\n", stderr);
-		return;
-	}
 	if (settings.json)
 		printf("%.*s\n", (int)len, line);
 	else
-		print_report(&report);
+		print_report(report);
 	if (fflush(stdout))
-		loop_stop(); /* nobody reads any more */
+		over = true; /* nobody reads any more */
 	if (settings.exec)
 		status = run(line, len + 1);
-	if (json_find(&report, "ack", &v) && json_bool_of(&v, &ack) && ack &&
-	    json_find(&report, "seq", &v) && json_number_of(&v, &seq))
-		answer(p->watch.fd, seq, status == 0);
+	if (json_find(report, "ack", &v) && json_bool_of(&v, &ack) && ack &&
+	    json_find(report, "seq", &v) && json_number_of(&v, &seq))
+		answer(fd, seq, status == 0);
 }
 
-static void hear(struct watch *w, uint32_t events)
-{
-	struct reporter *p = w->owner;
-	ssize_t n = recv(w->fd, p->line + p->used, sizeof(p->line) - p->used, MSG_DONTWAIT);
-	char *end;
-
-	(void)events;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	p->used += n > 0 ? (size_t)n : 0;
-	while ((end = memchr(p->line, '\n', p->used))) {
-		size_t len = (size_t)(end - p->line);
-
-		take(p, p->line, len);
-		p->used -= len + 1;
-		memmove(p->line, end + 1, p->used);
-	}
-	if (n > 0 && p->used < sizeof(p->line))
-		return;
-	loop_forget(w); /* the end, or a line that is longer than any report */
-	p->gone = true;
-}
-
-static void accept_one(struct watch *w, uint32_t events)
-{
-	struct reporter *p = calloc(1, sizeof(*p));
-
-	(void)events;
-	if (!p)
-		ctl_die(1, "no memory");
-	p->watch = (struct watch){
-		.fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC), .ready = hear, .owner = p};
-	if (p->watch.fd < 0) {
-		free(p);
-		return;
-	}
-	p->next = reporters;
-	reporters = p;
-	if (loop_watch(&p->watch, EPOLLIN) < 0)
-		ctl_die(1, "too many connections");
-}
-
-static void sweep(void)
-{
-	for (struct reporter **at = &reporters, *p; (p = *at);) {
-		if (!p->gone) {
-			at = &p->next;
-			continue;
-		}
-		*at = p->next;
-		close(p->watch.fd);
-		free(p);
-	}
-}
-
+/* What has been sent by then is still printed. */
 static void stop(int signal)
 {
 	(void)signal;
-	unlink(here.sun_path);
-	_exit(EXIT_SUCCESS);
+	over = true;
+	if (write(wake[1], "", 1) < 0)
+		_exit(EXIT_SUCCESS);
 }
 
 /* A socket that nobody listens on is an earlier listener's, and goes. Anything else stays. */
@@ -240,7 +177,7 @@ static void remove_dead(int fd)
 static int open_listener(const char *path)
 {
 	const char *folder = getenv("XDG_RUNTIME_DIR");
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), n;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), n;
 
 	if (!path && !folder)
 		ctl_die(2, "listen: on which path? (there is no XDG_RUNTIME_DIR)");
@@ -259,22 +196,26 @@ static int open_listener(const char *path)
 int listen_main(int argc, char **argv)
 {
 	int first = options_read(&listen_options, &settings, argc, argv);
-	struct watch listener = {.ready = accept_one};
+	struct pollfd p[2] = {{.events = POLLIN}, {.events = POLLIN}};
 	const struct sigaction on_stop = {.sa_handler = stop}, ignore = {.sa_handler = SIG_IGN};
 	char real[PATH_MAX];
 
 	if (argc - first > 1)
 		ctl_die(2, "listen takes one path");
-	listener.fd = open_listener(argv[first]);
+	p[0].fd = reports_start(open_listener(argv[first]), take);
+	if (p[0].fd < 0 || pipe2(wake, O_CLOEXEC) < 0)
+		ctl_die(1, "no event loop: %s", strerror(p[0].fd < 0 ? -p[0].fd : errno));
+	p[1].fd = wake[0];
 	sigaction(SIGINT, &on_stop, NULL);
 	sigaction(SIGTERM, &on_stop, NULL);
 	sigaction(SIGHUP, &on_stop, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
-	if (loop_start() < 0 || loop_watch(&listener, EPOLLIN) < 0)
-		ctl_die(1, "no event loop: %s", strerror(errno));
 	fprintf(stderr, "sockshimctl: for sockshim: -o Report=unix:%s\n",
 		realpath(here.sun_path, real) ? real : here.sun_path);
-	loop_run(sweep);
+	while (!over) {
+		poll(p, 2, -1);
+		reports_read();
+	}
 	unlink(here.sun_path);
 	return EXIT_SUCCESS;
 }

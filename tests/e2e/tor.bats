@@ -266,13 +266,13 @@ unattached()
 
 	exits=$(sed -n 's/^exits=\(.*\) .*/\1/p' "$T/far/tor/ready")
 	LIMIT=60 run ctl tor via --json --exit "$(head -1 <<<"$exits")" -- curl -sS "http://$WEB_IP4/peer"
-	[ "$(stem results "$T/far/tor/ready" <<<"$output")" = '1 1 1' ] || fail 1
+	[ "$(stem results "$T/far/tor/ready" <<<"$output")" = '1 1 1 1' ] || fail 1
 	LIMIT=60 run ctl tor via --json --exit "$(head -2 <<<"$exits" | paste -sd,)" -r 5 -n 10 -- curl -sS "http://$WEB_IP4/peer"
-	[ "$(stem results "$T/far/tor/ready" <<<"$output")" = '10 10 10' ] || fail 10
+	[ "$(stem results "$T/far/tor/ready" <<<"$output")" = '10 10 10 10' ] || fail 10
 	LIMIT=60 run stem watch "$T/build/sockshimctl" tor via --json -e exit1,exit4 -r 25 -n 50 -- curl -sS "http://$WEB_IP4/peer"
 	expect_output '50 50'
 	LIMIT=120 run ctl tor via --json -E -r 50 -n 200 -- curl -sS "http://$WEB_IP4/peer"
-	[ "$(stem results "$T/far/tor/ready" <<<"$output")" = '200 200 200' ] || fail 200
+	[ "$(stem results "$T/far/tor/ready" <<<"$output")" = '200 200 200 200' ] || fail 200
 }
 
 @test "tor via: grandchildren and several streams of one job stay together" {
@@ -280,11 +280,16 @@ unattached()
 	[ "$(jobs_with 3)" -eq 4 ] || fail 'streams'
 }
 
+@test "tor via: where Tor's SocksPort is a Unix socket the user name tells streams apart" {
+	LIMIT=60 run ctl tor via --json -E -r 5 -n 20 -p "tor://unix:$T/far/tor/socks" -- curl -sS "http://$WEB_IP4/peer"
+	[ "$(stem results "$T/far/tor/ready" <<<"$output")" = '20 20 20 0' ] || fail unix
+}
+
 @test "tor via: a static program, through the guard; a program whose stderr is closed" {
 	LIMIT=60 run ctl tor via --json -E -r 5 -n 20 -- busybox wget -q -O - "http://$WEB_IP4/peer"
-	[ "$(stem results "$T/far/tor/ready" <<<"$output")" = '20 20 20' ] || fail static
+	[ "$(stem results "$T/far/tor/ready" <<<"$output")" = '20 20 20 20' ] || fail static
 	LIMIT=60 run ctl tor via --json -E -- sh -c "exec 2>&-; curl -sS http://$WEB_IP4/peer"
-	[ "$(stem results "$T/far/tor/ready" <<<"$output")" = '4 4 4' ] || fail closed
+	[ "$(stem results "$T/far/tor/ready" <<<"$output")" = '4 4 4 4' ] || fail closed
 }
 
 # jobs_with N: how many jobs in $output had N streams that opened, and one address only
@@ -292,7 +297,76 @@ jobs_with()
 {
 	"$PYTHON" -c 'import json, sys
 print(sum(j["opened"] == int(sys.argv[1]) and len(set(j["stdout"].split())) == 1 and not j["strayed"]
-	for j in map(json.loads, sys.stdin)))' "$1" <<<"$output"
+	and j["reported"] == j["streams"] for j in map(json.loads, sys.stdin)))' "$1" <<<"$output"
+}
+
+@test "tor via: a source port that a job gave up is a stranger's when a stranger has it" {
+	mkfifo "$T/far/go-on"
+	far_start via "$T/build/sockshimctl" tor via --json -e exit1 -- "$PYTHON" -c 'import os, socket, struct, sys
+s = socket.create_connection((sys.argv[1], 80))
+s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+with open(sys.argv[2] + "/port.new", "w") as f:
+    print(s.getsockname()[1], file=f)
+s.close()
+os.rename(sys.argv[2] + "/port.new", sys.argv[2] + "/port")
+open(sys.argv[2] + "/go-on").read()' "$WEB_IP4" "$T/far"
+	wait_for 20 test -e "$T/far/port"
+	LIMIT=30 run in_far curl -sS --max-time 20 --local-port "$(<"$T/far/port")" --socks5 "$PROXY_IP:$PROXY_PORT" "http://$WEB_IP4/"
+	expect_output "$WEB_BODY"
+	echo >"$T/far/go-on"
+	wait_for 20 grep -q '"streams"' "$T/far/via.log"
+	far_stop via
+	expect_match "$(<"$T/far/via.log")" '"streams":1,"reported":1,"attached":1,'
+	wait_for 10 unattached 0
+}
+
+# attached MODE JOBS STREAMS COMMAND: far/attach.py; prints jobs right, refused, wrong; streams known, and nobody's
+attached()
+{
+	LIMIT=90 run --separate-stderr in_far env READY="$T/far/tor/ready" PROXY="$PROXY" SOCKSHIM="$T/build/sockshim" \
+		"$PYTHON" "$T/e2e/far/attach.py" "$@"
+	unattached 0
+}
+
+@test "stem attaches by reports: 1, 10, 50 and 200 jobs, each at its exit" {
+	local n
+
+	for n in 1 10 50 200; do
+		attached attach "$n" 1 "curl -sS http://$WEB_IP4/peer"
+		expect_output "$n 0 0 $n 0"
+	done
+}
+
+@test "stem attaches by reports: grandchildren, stderr closed, static C and static Go through the guard" {
+	local curl="curl -sS http://$WEB_IP4/peer"
+
+	attached attach 12 4 "$curl & (sh -c '$curl; $curl' & wait) & wait; $curl"
+	expect_output '12 0 0 48 0'
+	attached attach 8 1 "exec 2>&-; $curl"
+	expect_output '8 0 0 8 0'
+	attached attach 12 2 "busybox wget -q -O - http://$WEB_IP4/peer; env -i $curl"
+	expect_output '12 0 0 24 0'
+	mkdir "$T/far/go"
+	GOCACHE="$B/go" GOTOOLCHAIN=local GOFLAGS=-buildvcs=false CGO_ENABLED=0 \
+		go build -o "$T/far/go/fetch" "$E2E/programs/fetch.go"
+	attached attach 12 1 "$T/far/go/fetch http://$WEB_IP4/peer"
+	expect_output '12 0 0 12 0'
+}
+
+@test "Tor attaches streams itself: each is known by its report" {
+	attached free 100 4 "for i in 1 2 3; do curl -sS http://web.far.test/peer & done; busybox wget -q -O - http://$WEB_IP4/peer; wait"
+	expect_output '100 0 0 400 0'
+}
+
+@test "the report socket is deleted, full, dead in the middle: refused, at no wrong exit; a new controller is found" {
+	local mode
+
+	for mode in deleted full stopped; do
+		attached "$mode" 20 1 "curl -s http://$WEB_IP4/peer"
+		expect_output '10 10 0 10 0'
+	done
+	attached again 20 1 "curl -s http://$WEB_IP4/peer"
+	expect_output '20 0 0 20 0'
 }
 
 @test "tor via: failures are told, as text and as JUnit, and end soon" {

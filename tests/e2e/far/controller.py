@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """controller.py TASK [ARGUMENT…]: what stem, an independent controller, has to say about the private Tor.
 
- results READY   reads the JSON of `tor via` from stdin; prints how many there are, how many are ok, and how many
-                 printed the address of the exit they were for
+ results READY   reads the JSON of `tor via` from stdin; prints how many there are, how many are ok, how many
+                 printed the address of the exit they were for, and how many had all streams known by a report
  junit           reads JUnit from stdin; prints tests, failures, and the names of the failed
  getconf KEY     the value
  watch COMMAND…  runs it; prints how many streams with a user of `via` succeeded, and how many of those on a
@@ -33,7 +33,8 @@ def results(ready):
     for j in jobs:
         if j not in right:
             print(j, file=sys.stderr)
-    print(len(jobs), sum(j["ok"] for j in jobs), len(right))
+    known = [j for j in jobs if j["streams"] and j["reported"] == j["streams"] == j["attached"]]
+    print(len(jobs), sum(j["ok"] for j in jobs), len(right), len(known))
 
 
 def junit():

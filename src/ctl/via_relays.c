@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* tor_relays.c - the relays of Tor's consensus, and paths through them. */
+/* via_relays.c - the relays of Tor's consensus, and paths through them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "ctl.h"
-#include "tor_via.h"
+#include "via.h"
 
 /* Identity digests are base64 in the consensus (dir-spec, "r" line), hexadecimal everywhere else. */
 static bool fingerprint(const char *base64, char out[static VIA_FINGERPRINT])

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tor_result.c - what `sockshimctl tor via` prints: text, JSON, JUnit. */
+/* via_result.c - what `sockshimctl tor via` prints: text, JSON, JUnit. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 
 #include "json_print.h"
 #include "junit.h"
-#include "tor_via.h"
+#include "via.h"
 
 bool result_good(const struct job *j)
 {
@@ -70,9 +70,10 @@ static void print_json(const struct job *j)
 	else
 		fputs("null", stdout);
 	printf(",\"circuit\":\"%s\",\"path\":\"%s\",\"user\":\"%s\",\"seconds\":%.3f,"
-	       "\"streams\":%d,\"attached\":%d,\"opened\":%d,\"strayed\":%d,\"stdout\":",
-	       j->circuit, j->path, j->user, seconds(j), j->streams, j->attached, j->opened,
-	       j->strayed);
+	       "\"streams\":%d,\"reported\":%d,\"attached\":%d,\"opened\":%d,\"strayed\":%d,"
+	       "\"stdout\":",
+	       j->circuit, j->path, j->name, seconds(j), j->streams, j->reported, j->attached,
+	       j->opened, j->strayed);
 	json_put_text(stdout, j->text ? j->text[0].text : "");
 	fputs(",\"stderr\":", stdout);
 	json_put_text(stdout, j->text ? j->text[1].text : "");

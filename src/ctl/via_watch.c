@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tor_watch.c - the one who sets __LeaveStreamsUnattached, and resets it.
+ * via_watch.c - the one who sets __LeaveStreamsUnattached, and resets it.
  *
  * Left on by a controller that is gone, this setting hangs all of Tor's clients for two minutes. So a
  * process of its own, in a session of its own and deaf to signals, sets it and waits for the end of
@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "ctl.h"
-#include "tor_via.h"
+#include "via.h"
 
 #define SETTING "__LeaveStreamsUnattached"
 
