@@ -2,6 +2,7 @@
 /* call.c - from a libc call to policy's question, and from a refusal to its one line. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -49,6 +50,23 @@ static void call_path(struct call *c, const struct sockaddr_un *to, socklen_t le
 	c->name_len = to->sun_path[0] ? strnlen(to->sun_path, room) : room;
 }
 
+/*
+ * Type and protocol of a socket. Only TCP's own has TCP_REPAIR, which anybody may read: one call tells
+ * the most usual kind from all others, also from the raw sockets of its protocol and from MPTCP's.
+ */
+static bool ask_kind(int fd, struct call *c)
+{
+	int repair;
+
+	if (sys_getsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &repair, sizeof(repair)) >= 0) {
+		c->type = SOCK_STREAM;
+		c->protocol = IPPROTO_TCP;
+		return true;
+	}
+	return sys_getsockopt(fd, SOL_SOCKET, SO_TYPE, &c->type, sizeof(c->type)) >= 0 &&
+	       sys_getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &c->protocol, sizeof(c->protocol)) >= 0;
+}
+
 bool call_address(struct call *c, enum call_kind kind, int fd, const struct sockaddr *to,
 		  socklen_t len)
 {
@@ -73,11 +91,7 @@ bool call_address(struct call *c, enum call_kind kind, int fd, const struct sock
 		return false; /* EINVAL */
 	c->has_to = addr_from_sockaddr(&c->to, &copy, len) == 0;
 	c->domain = copy.ss_family;
-	if (sys_getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &c->protocol, sizeof(c->protocol)) < 0)
-		return false; /* EBADF, ENOTSOCK */
-	/* Type and protocol go together but for raw sockets, and those are never a stream. */
-	c->type = c->protocol == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM;
-	return true;
+	return ask_kind(fd, c);
 }
 
 int32_t call_name(struct call *c, char text[static NAME_MAX_LEN + 1])

@@ -35,7 +35,8 @@ static enum way judge_send(int fd, const void *to, socklen_t len, int flags, str
 		return WAY_PASS;
 	if (!c.protocol && replace_find(fd, &e)) /* TCP does not look at the address */
 		return WAY_WITHOUT;
-	if (c.protocol == IPPROTO_TCP) { /* which looks at an address for MSG_FASTOPEN only */
+	/* TCP looks at an address for MSG_FASTOPEN only. */
+	if (c.type == SOCK_STREAM && c.protocol == IPPROTO_TCP) {
 		if (!(flags & MSG_FASTOPEN) || c.family == AF_UNSPEC) /* EOPNOTSUPP */
 			return WAY_PASS;
 		err = socket_connect(fd, to, len);

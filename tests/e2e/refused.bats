@@ -96,6 +96,12 @@ SURVIVABLE='EPERM|EACCES|ENETUNREACH|EHOSTUNREACH|ECONNREFUSED|EPROTONOSUPPORT|E
 
 @test "raw and packet sockets" {
 	refused "$SURVIVABLE" raw-icmp
+	refused "$SURVIVABLE" raw-tcp
+	refused "$SURVIVABLE" raw-tcp "$WEB_IP6"
+	refused "$SURVIVABLE" raw-tcp-connect
+	refused "$SURVIVABLE" raw-udp
+	refused "$SURVIVABLE" raw-udp "$FAR_DNS" 53
+	refused "$SURVIVABLE" raw-header
 	refused "$SURVIVABLE" packet
 }
 

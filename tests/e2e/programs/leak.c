@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <netpacket/packet.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -155,6 +156,47 @@ static long raw_icmp(void)
 	return fd < 0 ? -1 : sendto(fd, echo, sizeof(echo), 0, &to.any, to_len);
 }
 
+/* A SYN made by hand, as port scanners do: a raw socket of a stream's protocol is no stream. */
+static long raw_tcp(void)
+{
+	struct tcphdr syn = {.th_sport = htons(4321), .th_dport = to.v4.sin_port, .th_off = 5,
+			     .th_flags = TH_SYN, .th_win = htons(1024)};
+	int fd = socket(to.any.sa_family, SOCK_RAW, IPPROTO_TCP);
+
+	return fd < 0 ? -1 : sendto(fd, &syn, sizeof(syn), 0, &to.any, to_len);
+}
+
+static long raw_tcp_connect(void)
+{
+	struct tcphdr syn = {.th_off = 5, .th_flags = TH_SYN};
+	int fd = socket(to.any.sa_family, SOCK_RAW, IPPROTO_TCP);
+
+	if (fd < 0 || connect(fd, &to.any, to_len))
+		return -1;
+	return send(fd, &syn, sizeof(syn), 0);
+}
+
+static long raw_udp(void)
+{
+	struct udphdr head = {.uh_sport = htons(4321), .uh_dport = htons(53), .uh_ulen = htons(8)};
+	int fd = socket(to.any.sa_family, SOCK_RAW, IPPROTO_UDP);
+
+	return fd < 0 ? -1 : sendto(fd, &head, sizeof(head), 0, &to.any, to_len);
+}
+
+/* With the IP header of the program's own. */
+static long raw_header(void)
+{
+	struct {
+		struct iphdr ip;
+		char data[8];
+	} packet = {.ip = {.version = 4, .ihl = 5, .ttl = 9, .protocol = IPPROTO_UDP}};
+	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+
+	packet.ip.daddr = to.v4.sin_addr.s_addr;
+	return fd < 0 ? -1 : sendto(fd, &packet, sizeof(packet), 0, &to.any, to_len);
+}
+
 static long packet(void)
 {
 	struct sockaddr_ll ll = {
@@ -298,6 +340,10 @@ static const struct {
 	{"fastopen-connect", fastopen_connect},
 	{"icmp-dgram", icmp_dgram},
 	{"raw-icmp", raw_icmp},
+	{"raw-tcp", raw_tcp},
+	{"raw-tcp-connect", raw_tcp_connect},
+	{"raw-udp", raw_udp},
+	{"raw-header", raw_header},
 	{"packet", packet},
 	{"multicast-send", multicast_send},
 	{"multicast-join", multicast_join},
