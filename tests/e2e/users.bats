@@ -74,7 +74,7 @@ clean()
 @test "ftp: the data connection goes through the proxy too" {
 	check()
 	{
-		run shim ftp -nv <<-'END'
+		run shim tnftp -nv <<-'END'
 			open web.far.test
 			user anonymous me@
 			passive on
@@ -185,4 +185,15 @@ clean()
 	}
 	both check
 	clean
+}
+
+# Its own tests of sockets, on loopback. Not those of kinds of sockets that are refused (VSOCK, UDP-Lite, SCTP), and one
+# that listens on :: and wants IPv4 clients as well: it is confined to ::1.
+@test "Python's own tests of its socket module" {
+	LIMIT=200 run in_prog --user "$T/build/sockshim" -q -p socks5://127.0.0.1:9 -o Localhost=direct python3 -m test -W \
+		-i '*VSOCK*' -i '*UDPLITE*' -i '*SCTP*' -i test_dual_stack_client_v6 test_socket
+	expect_status 0
+	expect_match "$output" 'SUCCESS'
+	assert_no_packets
+	assert_no_dns_questions
 }
