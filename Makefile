@@ -79,6 +79,7 @@ built = $(patsubst $(1)/%.c,$(B)/$(2)/%,$(wildcard $(1)/$(3)*.c))
 UNIT  := $(call built,tests/unit,tests/unit,test_)
 FUZZ  := $(call built,tests/fuzz,tests/fuzz,fuzz_)
 E2E   := $(call built,tests/e2e/programs,tests/e2e)
+CLIENTS := $(addprefix $(B)/tests/e2e/,fetch_asio fetch_mio Nio.class)
 BENCH := $(call built,tests/bench,bench)
 CALLS := $(addprefix $(B)/tests/calls/,calls linked.so fortified.so large.so deepbind.so)
 HEADERS := $(notdir $(wildcard include/sockshim/*.h))
@@ -147,6 +148,19 @@ $(E2E): $(B)/tests/e2e/%: tests/e2e/programs/%.c $(wildcard tests/e2e/programs/*
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(if $(filter static_%,$*),-static) \
 		$(if $(filter i386_%,$*),-m32) -o $@ $< -pthread -ldl $$(sed -n 's,^// ld: ,,p' $<)
+$(B)/tests/e2e/fetch_asio: tests/e2e/programs/fetch_asio.cc
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -O1 -Wall -Wextra -o $@ $< -pthread
+$(B)/tests/e2e/Nio.class: tests/e2e/programs/Nio.java
+	javac -d $(@D) $<
+# Debian's compiler goes with Debian's crates.
+$(B)/tests/e2e/fetch_mio: $(wildcard tests/e2e/programs/mio/*)
+	@mkdir -p $(@D) $(B)/tests/mio
+	cp $^ $(B)/tests/mio/
+	cd $(B)/tests/mio && RUSTC=/usr/bin/rustc /usr/bin/cargo build --offline --quiet --target-dir . \
+		--config 'source.crates-io.replace-with="debian"' \
+		--config 'source.debian.directory="/usr/share/cargo/registry"'
+	cp $(B)/tests/mio/debug/fetch_mio $@
 # The fragments: in a program, in a library it is linked with, and in three that it opens.
 fragments = $(filter-out tests/calls/$(1).c,$(wildcard tests/calls/*.c))
 CALLS_CC  = @mkdir -p $(@D); $(CC) -std=gnu11 -D_GNU_SOURCE -Iinclude -O2 -g -fvisibility=hidden $(WARN)
@@ -167,7 +181,7 @@ $(FUZZ): $(B)/tests/fuzz/%: tests/fuzz/%.c $(call sources,core) $(wildcard inclu
 		-fno-sanitize-recover=all -o $@ $(filter %.c,$^)
 
 unit: $(UNIT)
-test-programs: $(UNIT) $(E2E) $(FUZZ) $(CALLS)
+test-programs: $(UNIT) $(E2E) $(CLIENTS) $(FUZZ) $(CALLS)
 
 deps: ## install what build and tests need, with apt-get
 	@.ci/deps

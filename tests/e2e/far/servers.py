@@ -8,7 +8,9 @@
  7003  never answers
  7004  echo
  7005  closes with a reset as soon as it has read something
-LOG gets a line for each web request: LOCAL HOST METHOD PATH; it exists as soon as all sockets listen.
+ 6667  IRC, as much as a client needs to come and go
+LOG gets a line for each web request: LOCAL HOST METHOD PATH, and for who leaves IRC: LOCAL irc QUIT :WORDS; it exists as
+soon as all sockets listen.
 """
 import functools
 import hashlib
@@ -116,6 +118,23 @@ def reset(c, f):
     c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
+def irc(c, f):
+    for line in f:
+        word, _, rest = line.decode().strip().partition(" ")
+        if line.startswith(b"CAP LS"):
+            c.sendall(b":far CAP * LS :\r\n")
+        elif word == "NICK":
+            nick = rest
+        elif word == "USER":
+            c.sendall(f":far 001 {nick} :welcome\r\n:far 422 {nick} :nothing today\r\n".encode())
+        elif word == "PING":
+            c.sendall(f":far PONG far {rest}\r\n".encode())
+        elif word == "QUIT":
+            print(plain(c.getsockname()[0]), "irc", word, rest, file=log, flush=True)
+            c.sendall(b"ERROR :bye\r\n")
+            return
+
+
 def talk(c, what):
     try:
         with c, c.makefile("rb") as f:
@@ -135,7 +154,7 @@ def listen(port):
 
 
 def main():
-    for port, what in {7001: first, 7002: half_close, 7003: never, 7004: echo, 7005: reset}.items():
+    for port, what in {7001: first, 7002: half_close, 7003: never, 7004: echo, 7005: reset, 6667: irc}.items():
         threading.Thread(target=serve, args=(listen(port), what), daemon=True).start()
     web = WebServer(("", 0), Web, bind_and_activate=False)
     web.socket.close()

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """conform.py BUILD FIRST COUNT [PROXY]: runs `conform` bare and wrapped, each in a network namespace of its
 own, and compares what they say. Prints the sequences that differ; exit status 1 if any do. With AS=user
-in the environment the sequences run as an ordinary user."""
+in the environment the sequences run as an ordinary user; CONFORM_OPTIONS are more options of sockshim."""
 import itertools
 import os
 import subprocess
@@ -50,7 +50,7 @@ def main():
     proxy = sys.argv[4] if len(sys.argv) > 4 else '10.200.0.2:1080'
     if proxy.startswith('unix:'):
         os.environ['CONFORM_UNIX'] = proxy[len('unix:'):]
-    shim = [build + '/sockshim', '-q', '-p', 'socks5://' + proxy, '--']
+    shim = [build + '/sockshim', '-q', *os.environ.get('CONFORM_OPTIONS', '').split(), '-p', 'socks5://' + proxy, '--']
     both = [start(build, wrap, numbers) for wrap in ([], shim)]
     total = differ = 0
     for bare, wrapped in itertools.zip_longest(*[sequences(p.stdout) for p in both], fillvalue=[]):
