@@ -15,6 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define HEARD 32 /* messages taken at once: each is of some hundred bytes */
+
 /* include/net/tcp_states.h */
 enum {
 	ESTABLISHED = 1,
@@ -188,18 +190,24 @@ int diag_closings(void)
 
 bool diag_heard(int fd, void (*each)(void *arg, const struct diag *d), void *arg)
 {
-	static _Alignas(struct nlmsghdr) char message[1 << 14];
+	static _Alignas(struct nlmsghdr) char data[HEARD][4096];
 	const struct walk w = {each, arg, 0};
+	struct mmsghdr messages[HEARD];
+	struct iovec at[HEARD];
 	bool whole = true;
-	ssize_t n;
+	int n;
 
+	for (size_t i = 0; i < HEARD; i++) {
+		at[i] = (struct iovec){data[i], sizeof(data[i])};
+		messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &at[i], .msg_iovlen = 1}};
+	}
 	for (;;) {
-		n = recv(fd, message, sizeof(message), 0);
-		if (n > 0)
-			take_batch(&w, (const struct nlmsghdr *)message, (size_t)n);
-		else if (n < 0 && errno == ENOBUFS)
+		n = recvmmsg(fd, messages, HEARD, 0, NULL);
+		for (int i = 0; i < n; i++)
+			take_batch(&w, (const struct nlmsghdr *)data[i], messages[i].msg_len);
+		if (n < 0 && errno == ENOBUFS)
 			whole = false;
-		else if (n == 0 || errno != EINTR)
+		else if (n == 0 || (n < 0 && errno != EINTR))
 			break;
 	}
 	return whole;

@@ -100,8 +100,10 @@ const char *keep_text(const char *text); /* one copy of each text, for ever */
 
 /* review_kernel.c: the second view. */
 void kernel_start(void);
-int kernel_fd(void);	       /* where sockets that end are told of, or -1 */
-void kernel_heard(void);       /* sockets that ended */
+int kernel_fd(void);	 /* where sockets that end are told of, or -1 */
+void kernel_heard(void); /* sockets that ended */
+void kernel_ended_before(
+	struct stream_row *r); /* its fate is known: had its socket ended already? */
 void kernel_sample(bool last); /* those that are open; the last time with their bytes */
 bool kernel_complete(void);    /* are the bytes of all streams known? */
 void kernel_outlived(void);    /* processes that still run are not covered */

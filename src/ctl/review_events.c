@@ -31,7 +31,7 @@ struct index {
 	size_t room, count;
 };
 
-static size_t *index_find(struct index *x, uint64_t key);
+static size_t *index_put(struct index *x, uint64_t key);
 
 static void index_grow(struct index *x)
 {
@@ -44,20 +44,34 @@ static void index_grow(struct index *x)
 		ctl_die(1, "out of memory");
 	for (size_t i = 0; i < old.room; i++)
 		if (old.at[i].value)
-			*index_find(x, old.at[i].key) = old.at[i].value;
+			*index_put(x, old.at[i].key) = old.at[i].value;
 	free(old.at);
 }
 
+/* Where the key is, or would be. */
+static size_t index_place(const struct index *x, uint64_t key)
+{
+	size_t i = (key * 0x9e3779b97f4a7c15u) >> 20 & (x->room - 1);
+
+	while (x->at[i].value && x->at[i].key != key)
+		i = (i + 1) & (x->room - 1);
+	return i;
+}
+
+/* The key's value; 0: it has none. Most sockets of a machine are nobody's here: they take no room. */
+static size_t index_get(const struct index *x, uint64_t key)
+{
+	return x->room ? x->at[index_place(x, key)].value : 0;
+}
+
 /* The place of a key's value: 0 if it is new, for the caller to fill in. */
-static size_t *index_find(struct index *x, uint64_t key)
+static size_t *index_put(struct index *x, uint64_t key)
 {
 	size_t i;
 
 	if (2 * x->count >= x->room)
 		index_grow(x);
-	for (i = (key * 0x9e3779b97f4a7c15u) >> 20 & (x->room - 1);
-	     x->at[i].value && x->at[i].key != key; i = (i + 1) & (x->room - 1))
-		;
+	i = index_place(x, key);
 	if (!x->at[i].value) {
 		x->at[i].key = key;
 		x->count++;
@@ -90,7 +104,7 @@ const char *keep_text(const char *text)
 	char **kept;
 
 	/* texts of one hash stand at the keys behind it */
-	for (; *(at = index_find(&index, key)); key++)
+	for (; *(at = index_put(&index, key)); key++)
 		if (!strcmp(((char **)texts.at)[*at - 1], text))
 			return ((char **)texts.at)[*at - 1];
 	kept = list_add(&texts, sizeof(*kept));
@@ -112,7 +126,7 @@ static struct stream_row *row_at(size_t number)
 
 struct stream_row *stream_of(uint64_t cookie)
 {
-	struct stream_row *r = cookie ? row_at(*index_find(&cookies, cookie)) : NULL;
+	struct stream_row *r = cookie ? row_at(index_get(&cookies, cookie)) : NULL;
 
 	while (r && r->fate == FATE_NONE)
 		r = row_at(r->older);
@@ -122,7 +136,7 @@ struct stream_row *stream_of(uint64_t cookie)
 static void take_begin(const struct event *e)
 {
 	struct stream_row *r = list_add(&review.streams, sizeof(*r));
-	size_t *at = index_find(&cookies, e->cookie);
+	size_t *at = index_put(&cookies, e->cookie);
 
 	r->cookie = e->cookie;
 	r->begun = e->time;
@@ -135,6 +149,7 @@ static void take_begin(const struct event *e)
 	r->fate = e->kind == EVENT_DIRECT ? FATE_DIRECT : FATE_BEGUN;
 	r->older = *at;
 	*at = review.streams.count;
+	kernel_ended_before(r);
 }
 
 /* A connect of a socket that is connected, or is none: nothing has begun. */
@@ -157,6 +172,7 @@ static void take_end(const struct event *e)
 	else
 		r->ended = e->time;
 	r->fate = !e->error ? FATE_OPEN : is_callers(e->error) ? FATE_NONE : FATE_FAILED;
+	kernel_ended_before(r);
 }
 
 /* ---- attempts ---- */
@@ -174,7 +190,7 @@ static void take_attempt(const struct event *e)
 	for (unsigned int i = 0; i < 3; i++)
 		key = mix_text(key, event_text(e, i));
 	key = mix(key, &e->offset, sizeof(e->offset));
-	at = index_find(&index, key);
+	at = index_put(&index, key);
 	if (*at) {
 		((struct attempt_row *)review.attempts.at)[*at - 1].count++;
 		return;

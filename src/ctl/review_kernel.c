@@ -25,7 +25,6 @@
 #define LISTENING 10
 #define SYN_SENT 2
 #define LATE_KEPT 8192
-#define LATE_NS 2000000000u
 
 static int closings = -1;
 
@@ -51,12 +50,11 @@ static bool has_unix_proxy(void)
 
 /* ---- sockets that ended ---- */
 
-/* Sockets may end before the event of their beginning has been taken out. */
+/* Sockets may end before their events have been taken out: at their cookie, which is never used again. */
 static struct late {
 	uint64_t cookie, time, read, written;
 	uint16_t local_port;
 } late[LATE_KEPT];
-static size_t late_next;
 
 static uint64_t without(uint64_t all, uint64_t handshake)
 {
@@ -86,21 +84,19 @@ static void take_closing(void *arg, const struct diag *d)
 	if (r && r->fate != FATE_BEGUN)
 		count(r, &l, true);
 	else
-		late[late_next++ % LATE_KEPT] = l;
+		late[d->cookie % LATE_KEPT] = l;
+}
+
+void kernel_ended_before(struct stream_row *r)
+{
+	const struct late *l = &late[r->cookie % LATE_KEPT];
+
+	if (l->cookie == r->cookie && r->cookie && r->fate != FATE_BEGUN)
+		count(r, l, true);
 }
 
 void kernel_heard(void)
 {
-	uint64_t now = sys_now();
-
-	for (size_t i = 0; i < LATE_KEPT; i++) {
-		struct stream_row *r = late[i].cookie ? stream_of(late[i].cookie) : NULL;
-
-		if (r && r->fate != FATE_BEGUN)
-			count(r, &late[i], true);
-		if ((r && r->fate != FATE_BEGUN) || now - late[i].time > LATE_NS)
-			late[i].cookie = 0;
-	}
 	if (closings >= 0 && !diag_heard(closings, take_closing, NULL))
 		review.closings_lost++;
 }

@@ -37,7 +37,6 @@ static struct event begin(enum event_kind kind)
 	return (struct event){.kind = (uint8_t)kind,
 			      .by = EVENT_BY_LIBRARY,
 			      .time = sys_now(),
-			      .pid = sys_getpid(),
 			      .name = -1,
 			      .nr = -1};
 }
@@ -60,6 +59,7 @@ void audit_begin(const struct session *s, const struct stream *st, uint64_t cook
 	if (!t)
 		return;
 	e = begin(EVENT_BEGIN);
+	e.pid = sys_getpid();
 	e.cookie = cookie;
 	e.to = st->to;
 	e.name = st->name;
@@ -75,7 +75,7 @@ void audit_end(const struct session *s, const struct stream *st, uint64_t cookie
 
 	if (!t)
 		return;
-	e = begin(EVENT_END);
+	e = begin(EVENT_END); /* its stream has told whose it is */
 	e.cookie = cookie;
 	e.error = (int16_t)error;
 	e.sent = st->sent;
@@ -93,6 +93,7 @@ void audit_direct(int fd, const struct call *c)
 	if (!t || !c->has_to)
 		return;
 	e = begin(EVENT_DIRECT);
+	e.pid = sys_getpid();
 	e.cookie = sys_cookie(fd);
 	e.to = c->to;
 	e.call = c->kind;
@@ -126,6 +127,7 @@ void audit_refused(const struct call *c, const struct decision *d)
 	if (!t && !(s && s->settings.report))
 		return;
 	e = begin(EVENT_ATTEMPT);
+	e.pid = sys_getpid();
 	e.to = c->to;
 	e.call = c->kind;
 	e.reason = d->reason;
@@ -150,6 +152,7 @@ void audit_uncovered(const char *path, int kind, bool started)
 	if (!t)
 		return;
 	e = begin(EVENT_UNCOVERED);
+	e.pid = sys_getpid();
 	e.reason = (uint8_t)kind;
 	e.started = started;
 	events_add(t, &e, here_exe(), path, NULL);

@@ -49,32 +49,51 @@ notifications()
 	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
 }
 
-# calls GUARD N: system calls of N connects, by name; how often one waits is chance
+# calls N OPTION…: system calls of N connects, by name; how often one waits is chance
 calls()
 {
-	local log=$T/tmp/calls.${AS:-root}.$2
+	local n=$1 log=$T/tmp/calls.${AS:-root}.$1
 
-	shim -o "Guard=$1" strace -f -qq -o "$log" python3 -c "$CONNECTS" "$2" >/dev/null
+	shift
+	shim "$@" strace -f -qq -o "$log" python3 -c "$CONNECTS" "$n" >/dev/null
 	sed -n 's/^[0-9]* *\([a-z0-9_]*\)(.*/\1/p' "$log" | grep -vxE 'poll|ppoll|recvfrom|futex|restart_syscall' |
 		sort | uniq -c
 }
 
-# each GUARD: system calls of 20 connects without those of the start-up
+# each OPTION…: system calls of 20 connects without those of the start-up
 each()
 {
-	join -j 2 -a 2 <(calls "$1" 20 | sort -k 2) <(calls "$1" 40 | sort -k 2) |
+	join -j 2 -a 2 <(calls 20 "$@" | sort -k 2) <(calls 40 "$@" | sort -k 2) |
 		awk 'NF < 3 { $3 = $2; $2 = 0 } $3 != $2 { print $1, $3 - $2 }'
 }
 
 @test "with the guard the library makes no more system calls than without, start-up aside" {
 	check()
 	{
-		run each off
+		run each -o Guard=off
 		local without=$output
 		expect_match "$without" "connect 20"
-		run each require
+		run each -o Guard=require
 		expect_output "$without"
 	}
 	both check
 	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
+
+# more A B: what B has more than A, both as `each` prints them
+more()
+{
+	join -a 2 <(sort <<<"$1") <(sort <<<"$2") | awk '{ n = NF < 3 ? $2 : $3 - $2 } n { print $1, n }'
+}
+
+@test "an audit adds one getpid to a connect" {
+	check()
+	{
+		run each
+		local without=$output
+		run each --audit --audit-file "$T/tmp/audit.${AS:-root}"
+		run more "$without" "$output"
+		expect_output 'getpid 20'
+	}
+	both check
 }
