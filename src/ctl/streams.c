@@ -17,8 +17,8 @@
 #include "json_print.h"
 #include "options.h"
 #include "sessions.h"
+#include "streams_tor.h"
 #include "sys.h"
-#include "tor.h"
 
 struct streams_settings {
 	const char *session, *control;
@@ -62,7 +62,7 @@ struct row {
 	uint16_t local_port;
 	uint64_t read, written;
 	uint64_t read_rate, write_rate; /* bytes a second, with --watch */
-	char circuit[24], relay[48];	/* "" where they are not known */
+	struct tor_place tor;
 };
 
 static struct list {
@@ -205,58 +205,18 @@ static void take_rates(double seconds)
 	}
 }
 
-/* ---- Tor ---- */
-
-static struct tor tor;
 static bool has_tor;
 
-/* "7 BUILT $FINGERPRINT~nick,…" in circuit-status: the first relay. */
-static void take_relay(struct row *r, const char *circuits)
+static void take_circuits(void)
 {
-	char start[48];
-	const char *line;
+	streams_tor_ask();
+	for (size_t i = 0; i < now.count; i++) {
+		struct row *r = &now.at[i];
 
-	snprintf(start, sizeof(start), "\n%s BUILT $", r->circuit);
-	line = strstr(circuits, start);
-	if (line && strlen(line) > strlen(start) + 40)
-		memcpy(r->relay, line + strlen(start), 40);
-}
-
-/* A target that several of Tor's streams have cannot be told apart: it counts if they share a circuit. */
-static void take_circuit(struct row *r, const char *streams, const char *circuits)
-{
-	char target[NAME_MAX_LEN + 16], circuit[24] = "";
-	bool v6 = strchr(r->host, ':');
-
-	snprintf(target, sizeof(target), v6 ? "[%s]:%u" : "%s:%u", r->host, r->e.to.port);
-	for (const char *p = streams; *p; p += strcspn(p, "\n"), p += *p == '\n') {
-		char id[24], to[NAME_MAX_LEN + 16];
-
-		if (sscanf(p, "%*s %*s %23s %270s", id, to) != 2 || strcasecmp(to, target) != 0)
-			continue;
-		if (circuit[0] && strcmp(circuit, id) != 0)
-			return;
-		memcpy(circuit, id, sizeof(id));
+		r->tor = (struct tor_place){
+			.host = r->host, .port = r->e.to.port, .local_port = r->local_port};
+		streams_tor_find(&r->tor);
 	}
-	memcpy(r->circuit, circuit, sizeof(circuit));
-	if (circuit[0])
-		take_relay(r, circuits);
-}
-
-static void ask_tor(void)
-{
-	struct tor_answer streams = tor_ask(&tor, "GETINFO stream-status");
-	struct tor_answer circuits = tor_ask(&tor, "GETINFO circuit-status");
-
-	if (streams.code != 250 || circuits.code != 250)
-		ctl_die(1, "tor: %u %s", streams.code, streams.text);
-	/* a single line stands behind the '=' */
-	*strchrnul(streams.text, '=') = '\n';
-	*strchrnul(circuits.text, '=') = '\n';
-	for (size_t i = 0; i < now.count; i++)
-		take_circuit(&now.at[i], strchrnul(streams.text, '\n'), circuits.text);
-	free(streams.text);
-	free(circuits.text);
 }
 
 /* ---- all of it ---- */
@@ -286,7 +246,7 @@ static bool collect(const struct streams_settings *o, double seconds)
 	for (size_t i = 0; now.at && i < now.count; i++)
 		take_program(&now.at[i], i ? &now.at[i - 1] : NULL);
 	if (has_tor)
-		ask_tor();
+		take_circuits();
 	return sessions > 0;
 }
 
@@ -326,8 +286,9 @@ static void print_table(const struct streams_settings *o, uint64_t at)
 	for (size_t i = 0; i < now.count; i++) {
 		const struct row *r = &now.at[i];
 
-		printf("%-10" PRIu64 " %-8s %-6u %-6s %7s %7s ", r->e.cookie, or_dash(r->circuit),
-		       r->local_port, "OC", short_number(r->read, a), short_number(r->written, b));
+		printf("%-10" PRIu64 " %-8s %-6u %-6s %7s %7s ", r->e.cookie,
+		       or_dash(r->tor.circuit), r->local_port, "OC", short_number(r->read, a),
+		       short_number(r->written, b));
 		if (o->watch)
 			printf("%8s %7s ", short_number(r->read_rate, c),
 			       short_number(r->write_rate, d));
@@ -347,8 +308,8 @@ static void print_table(const struct streams_settings *o, uint64_t at)
 static void print_json(const struct row *r, uint64_t at, bool rates)
 {
 	printf("{\"session\":\"%s\",\"conn_id\":%" PRIu64 ",\"circ_id\":", r->session, r->e.cookie);
-	printf(*r->circuit ? "\"%s\"" : "null%s", r->circuit);
-	printf(*r->relay ? ",\"or_id\":\"%s\"" : ",\"or_id\":null%s", r->relay);
+	printf(*r->tor.circuit ? "\"%s\"" : "null%s", r->tor.circuit);
+	printf(*r->tor.relay ? ",\"or_id\":\"%s\"" : ",\"or_id\":null%s", r->tor.relay);
 	fputs(",\"ip\":", stdout);
 	json_put_text(stdout, r->host);
 	printf(",\"port\":%u,\"l_port\":%u,\"type_flags\":\"OC\",\"read\":%" PRIu64
@@ -365,8 +326,8 @@ static void print_getinfo(const struct row *r, uint64_t at)
 {
 	printf("CONN_ID=%" PRIu64 " CIRC_ID=%s OR_ID=%s IP=%s PORT=%u L_PORT=%u TYPE_FLAGS=OC "
 	       "READ=%" PRIu64 " WRITE=%" PRIu64 " UPTIME=%" PRIu64 "\n",
-	       r->e.cookie, r->circuit, r->relay, r->host, r->e.to.port, r->local_port, r->read,
-	       r->written, uptime(r, at));
+	       r->e.cookie, r->tor.circuit, r->tor.relay, r->host, r->e.to.port, r->local_port,
+	       r->read, r->written, uptime(r, at));
 }
 
 static void print(const struct streams_settings *o)
@@ -390,8 +351,6 @@ static void print(const struct streams_settings *o)
 int streams_main(int argc, char **argv)
 {
 	struct streams_settings o = {.interval = 1};
-	const struct tor_settings control = {0};
-	struct tor_settings with = control;
 	int64_t last = client_now();
 	bool found;
 
@@ -400,9 +359,7 @@ int streams_main(int argc, char **argv)
 	if (o.json && o.getinfo)
 		ctl_die(2, "streams: either --json or --getinfo");
 	if (o.control) {
-		with.control = o.control;
-		tor_connect(&tor, &with);
-		tor_authenticate(&tor, &with);
+		streams_tor_open(o.control);
 		has_tor = true;
 	}
 	found = collect(&o, 0);

@@ -422,6 +422,33 @@ time.sleep(40)'
 	far_stop held
 }
 
+@test "streams --watch: by source port, where streams of one target are on several circuits" {
+	local hold='import socket, time
+s = socket.create_connection(("203.0.113.70", 7003), 30)
+time.sleep(60)' i
+
+	far_start watched "$T/build/sockshimctl" streams -a -j -w -C 9051
+	far_start told "$T/build/sockshimctl" tor events STREAM
+	far_start held "$T/build/sockshim" -p "$PROXY" -o Isolate=connection "$PYTHON" -c "$hold"
+	wait_for 20 grep -q '"circ_id":"[0-9]*",.*"port":7003' "$T/far/watched.log"
+	for i in 1 2 3; do
+		far_start "held$i" "$T/build/sockshim" -p "$PROXY" -o Isolate=connection "$PYTHON" -c "$hold"
+	done
+	wait_for 20 eval "[ \$(grep -c 'SUCCEEDED .*203.0.113.70:7003' '$T/far/told.log') -ge 4 ]"
+	run wait_for 20 in_far "$PYTHON" -c 'import json, re, sys
+told, watched = (open(name).read() for name in sys.argv[1:])
+port = dict(re.findall(r"STREAM (\d+) NEW \S+ 203\.0\.113\.70:7003 .*SOURCE_ADDR=\S+:(\d+)", told))
+on = {int(port[i]): c for i, c in re.findall(r"STREAM (\d+) SUCCEEDED (\d+) 203\.0\.113\.70:7003", told)}
+assert len(on) == 4 and len(set(on.values())) > 1, on
+rows = [json.loads(line) for line in watched.splitlines(keepends=True) if line.endswith("\n")]
+seen = {r["l_port"]: r["circ_id"] for r in rows if r["port"] == 7003}
+assert seen == on, (seen, on)' "$T/far/told.log" "$T/far/watched.log"
+	expect_status 0
+	for i in watched told held held1 held2 held3; do
+		far_stop "$i"
+	done
+}
+
 @test "an audit compares with Tor's streams; with another Tor's they differ" {
 	LIMIT=60 run --separate-stderr shim -q --audit=json --audit-file "$T/tmp/tor.json" --audit-tor "unix:$T/far/tor/control" \
 		sh -c 'curl -sS http://web.far.test/ && curl -sS "http://$1/"' - "$WEB_IP4"
