@@ -3,6 +3,7 @@
 # A real Tor, a private network of them: names, onion services, half-close, isolation, errors. It is started once.
 
 load lib/common
+load lib/clients
 
 setup_file()
 {
@@ -57,6 +58,38 @@ gives()
 	gives "$WEB_BODY" "$PYTHON" -c 'import urllib.request as r
 print(r.urlopen("http://web.far.test/", timeout=50).read().decode(), end="")'
 	gives "$WEB_BODY" perl -MHTTP::Tiny -e 'print HTTP::Tiny->new->get("http://web.far.test/")->{content}'
+}
+
+@test "every event loop through Tor: four pages at once, a port that is closed" {
+	local name AS
+
+	for name in "${CLIENTS[@]}"; do
+		AS=$([ "$AS" = user ] && echo root || echo user) # turn about
+		client_is "$name" 4 web.far.test 80
+		LIMIT=90 run shim -q -o Dns=answer "${CLIENT[@]}"
+		expect_status 0
+		[ "$(grep -c "$WEB_BODY" <<<"$output")" -eq 4 ] || fail "$name: not four pages"
+		client_is "$name" 1 tcp.far.test 7009
+		LIMIT=90 run shim -q -o Dns=answer "${CLIENT[@]}"
+		[ "$status" -ne 0 ] || fail "$name: a closed port"
+	done
+	[ "$(requests | grep -c "^$WEB_IP4 ")" -eq $((4 * ${#CLIENTS[@]})) ] || fail requests
+	clean
+}
+
+@test "aria2, wget2, lftp and nginx through Tor" {
+	gives "$WEB_BODY" wget2 -q --no-http2 -O - http://web.far.test/
+	gives "$WEB_BODY" lftp -c 'set dns:order "inet"; open http://web.far.test/; cat /'
+	gives "$WEB_BODY" bash -c 'aria2c -q --async-dns=false --allow-overwrite -d "$HOME" -o page http://web.far.test/ && cat "$HOME/page"'
+	gives "$WEB_BODY" bash -c 'dir=$(mktemp -d) && chmod 755 "$dir" && cd "$dir" || exit 1
+		echo "daemon off; pid nginx.pid; events { } http { access_log off;
+			client_body_temp_path a; proxy_temp_path b; fastcgi_temp_path c; uwsgi_temp_path d; scgi_temp_path e;
+			server { listen unix:$dir/socket; location / { proxy_pass http://web.far.test/; } } }" >nginx.conf
+		nginx -p "$dir" -c nginx.conf -e stderr 2>"$dir/said" &
+		until [ -S "$dir/socket" ]; do kill -0 $! || exit 1; sleep 0.02; done
+		curl -sS --unix-socket "$dir/socket" http://nginx/
+		kill $!
+		wait $!'
 }
 
 @test "an onion service by its name" {
