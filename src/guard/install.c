@@ -84,6 +84,8 @@ static const char *getfd_lacks(void)
 {
 	int self = (int)SYS2(SYS_pidfd_open, sys_getpid(), 0), copy;
 
+	if (self == -EMFILE)
+		return guard_error(EMFILE);
 	if (self < 0)
 		return self == -ENOSYS ? "the kernel has no pidfd_open (Linux 5.3)"
 				       : "pidfd_open is forbidden here";
@@ -96,6 +98,8 @@ static const char *getfd_lacks(void)
 	/* So says the filter of a session that this one is in; putting on another one fails with EBUSY. */
 	if (copy == -EPERM && getenv(SESSION_ENV))
 		return NULL;
+	if (copy == -EMFILE)
+		return guard_error(EMFILE);
 	return copy == -ENOSYS ? "the kernel has no pidfd_getfd (Linux 5.6)"
 			       : "pidfd_getfd is forbidden here";
 }

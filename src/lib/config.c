@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bytes.h"
 #include "sys.h"
@@ -135,19 +137,38 @@ static const char *home_of(char *const *env)
 	return "";
 }
 
-/* Never from the working directory: a HOME that is not absolute counts as none. */
+/* As after setpriv(1) or su -m, which leave root's HOME in the environment of another. */
+static bool is_anothers(const char *home)
+{
+	struct stat st;
+
+	return SYS4(SYS_newfstatat, AT_FDCWD, home, &st, 0) < 0 ||
+	       st.st_uid != (uid_t)SYS0(SYS_geteuid);
+}
+
+/*
+ * Never from the working directory: a HOME that is not absolute counts as none. What may not be read in
+ * another's HOME is not the user's.
+ */
 static int user_file(struct conf *c, char *const *env)
 {
 	const char *home = home_of(env);
 	char path[PATH_SIZE];
 	struct bytes_out o = bytes_out_init(path, sizeof(path));
+	int ret;
 
 	if (*home != '/')
 		return 0;
 	bytes_put_text(&o, home);
 	bytes_put_text(&o, "/.config/sockshim/sockshim.conf");
 	bytes_put_end(&o);
-	return o.overflow ? fail(c, home, ENAMETOOLONG) : optional_file(c, path);
+	if (o.overflow)
+		return fail(c, home, ENAMETOOLONG);
+	ret = optional_file(c, path);
+	if (ret != -EACCES || !is_anothers(home))
+		return ret;
+	c->error[0] = '\0';
+	return 0;
 }
 
 /* memset() that the compiler cannot leave out. */

@@ -8,6 +8,7 @@
 #include <linux/memfd.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -280,11 +281,27 @@ static void sweep(int32_t owner)
 	}
 }
 
+/* ulimit -f is for the command's files, and reaching it would be a signal (SIGXFSZ). */
+static int resize(int fd, size_t size)
+{
+	struct rlimit old, most;
+	int ret;
+
+	SYS4(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &old);
+	most = (struct rlimit){old.rlim_max, old.rlim_max};
+	if (most.rlim_max < size)
+		return -EFBIG;
+	SYS4(SYS_prlimit64, 0, RLIMIT_FSIZE, &most, 0);
+	ret = (int)SYS2(SYS_ftruncate, fd, size);
+	SYS4(SYS_prlimit64, 0, RLIMIT_FSIZE, &old, 0);
+	return ret;
+}
+
 static struct session *map_new(int fd, size_t size, bool file, int *error)
 {
 	struct session *s = NULL;
 
-	*error = fd < 0 ? fd : (int)SYS2(SYS_ftruncate, fd, size);
+	*error = fd < 0 ? fd : resize(fd, size);
 	if (!*error)
 		s = map(fd, size, MAP_SHARED, error);
 	if (fd >= 0 && (file || !s))

@@ -238,6 +238,16 @@ static uint32_t few_fds(void)
 	return count ? 0 : open;
 }
 
+/* Without /proc, or a descriptor to read it by, each number is tried: as many as are usual. */
+static void try_fds(void (*each)(int fd, void *arg), void *arg)
+{
+	enum { USUAL = 1024 };
+
+	for (int fd = 0; fd < USUAL; fd++)
+		if (SYS2(SYS_fcntl, fd, F_GETFD) >= 0)
+			each(fd, arg);
+}
+
 static void list_fds(void (*each)(int fd, void *arg), void *arg)
 {
 	_Alignas(struct entry) char buffer[2048];
@@ -245,6 +255,8 @@ static void list_fds(void (*each)(int fd, void *arg), void *arg)
 	struct entry *e;
 	long n;
 
+	if (dir < 0)
+		try_fds(each, arg);
 	while (dir >= 0 && (n = SYS3(SYS_getdents64, dir, buffer, sizeof(buffer))) > 0) {
 		for (long at = 0; at < n; at += e->len) {
 			e = (struct entry *)(void *)(buffer + at);

@@ -23,15 +23,13 @@
 /* Beside the launcher, as it is in the build directory and where it is installed. */
 static bool find(char path[static PATH_MAX])
 {
-	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - sizeof(AUDITOR));
-	char *slash;
+	size_t len = own_directory(path);
 
-	path[n > 0 ? n : 0] = 0;
-	slash = strrchr(path, '/');
-	if (slash)
-		strcpy(slash + 1, AUDITOR);
-	if (slash && access(path, X_OK) == 0)
-		return true;
+	if (len && len + sizeof("/" AUDITOR) <= PATH_MAX) {
+		strcpy(path + len, "/" AUDITOR);
+		if (access(path, X_OK) == 0)
+			return true;
+	}
 	warn("--audit needs " AUDITOR " beside sockshim: %s: %s", path, strerror(errno));
 	return false;
 }

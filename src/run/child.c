@@ -364,10 +364,14 @@ static bool supervise(struct child *c, int listener)
 	int error = wake < 0 ? wake : guard_begin(c->cmd->session, listener, wake);
 
 	log_start(&c->cmd->session->settings);
-	if (error < 0)
-		warn("the guard's supervisor cannot start: %s; calls past the library fail",
-		     strerror(-error));
-	return error >= 0;
+	if (error >= 0)
+		return true;
+	sys_close(listener); /* open, and with nobody to answer, it would let them wait for ever */
+	if (wake >= 0)
+		sys_close(wake);
+	warn("the guard's supervisor cannot start: %s; calls past the library fail",
+	     strerror(-error));
+	return false;
 }
 
 void child_run(const struct command *cmd)

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "run.h"
@@ -54,12 +56,16 @@ static int try(const char *path, const char **why)
 	return 0;
 }
 
-/* The directory of this program, without the last slash; "" if it cannot be known. */
-static size_t own_directory(char dir[static PATH_MAX])
+/* Where /proc is not mounted, as in many a chroot(2), by the path that was executed. */
+size_t own_directory(char dir[static PATH_MAX])
 {
 	ssize_t n = readlink("/proc/self/exe", dir, PATH_MAX - 1);
+	const char *executed = (const char *)getauxval(AT_EXECFN);
 
-	dir[n > 0 ? n : 0] = 0;
+	if (n < 0 && executed && realpath(executed, dir))
+		n = (ssize_t)strlen(dir);
+	else
+		dir[n > 0 ? n : 0] = 0;
 	while (n > 0 && dir[n] != '/')
 		n--;
 	dir[n > 0 ? n : 0] = 0;

@@ -59,6 +59,9 @@ void proxies_resolve(struct settings *s);
 /* library.c: why the library cannot be used, in words, or NULL; `path` gets where it is. */
 const char *library_find(char path[static PATH_MAX]);
 
+/* library.c: the directory of this program without the last slash, and its length; "", 0: not known. */
+size_t own_directory(char dir[static PATH_MAX]);
+
 /*
  * command.c: finds a command as execvp(3) does. Returns its kind (enum program_kind) and its path,
  * or -errno: -ENOENT, or why the one that is there cannot be run.
