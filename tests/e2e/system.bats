@@ -1,68 +1,18 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# sockshim-system, in the program's side: its /etc is a copy, its /var/lib an empty tmpfs.
+# sockshim-system: commands and everything on a machine; what starts programs there is in logins.bats.
 
 load lib/common
+load lib/system
 
 setup_file()
 {
-	net_up
-	proxy_up embedded
-	in_prog mount -t tmpfs tmpfs /var/lib
-	in_prog mkdir -p /etc/sockshim
-	cp "$REPO/conf/sockshim-system" "$T/build/"
-}
-
-setup()
-{
-	proxy_use embedded
-	capture_start
-	echo "Proxy $PROXY" | in_prog tee /etc/sockshim/sockshim.conf >/dev/null
-}
-
-teardown()
-{
-	in_prog sh -c ': >/etc/ld.so.preload; rm -f /etc/ld.so.preload /etc/sockshim/system.conf'
-	proxy_up embedded
+	system_up
 }
 
 teardown_file()
 {
 	net_down
-}
-
-system()
-{
-	in_prog --root "$T/build/sockshim-system" "$@"
-}
-
-# good COMMAND…: sockshim-system does it.
-good()
-{
-	run system "$@"
-	expect_status 0
-}
-
-bad()
-{
-	run system "$@"
-	[ "$status" -ne 0 ] || fail 'it went'
-}
-
-# page COMMAND…: gets the page, without a word on stderr.
-page()
-{
-	run --separate-stderr in_prog "$@"
-	expect_status 0
-	expect_output "$WEB_BODY"
-	[ -z "$stderr" ] || fail 'a word on stderr'
-}
-
-# All of /etc and /var/lib, as text.
-picture()
-{
-	in_prog --root sh -c 'cd / && find etc var/lib -printf "%p %m %u %l\n" | grep -v "sockshim.conf$" | sort
-		cat /etc/ld.so.preload 2>/dev/null; true'
 }
 
 # ---- wrap ----
@@ -95,7 +45,7 @@ my own curl'
 	bad unwrap wget
 	good unwrap curl
 	good unwrap 'my own curl'
-	[ "$(picture)" = "$before" ] || fail "a trace: $(diff <(echo "$before") <(picture))"
+	expect_picture "$before"
 }
 
 @test "--dry-run changes nothing, and a user may ask; everything is said" {
@@ -109,16 +59,15 @@ my own curl'
 	expect_match "$output" 'would add .*/libsockshim.so to /etc/ld.so.preload'
 	expect_match "$output" "Match user !65534"
 	good --dry-run disable
-	[ "$(picture)" = "$before" ] || fail 'something is written'
+	expect_picture "$before"
 	run in_prog --user "$T/build/sockshim-system" enable
 	[ "$status" -ne 0 ] || fail 'an ordinary user'
 }
 
 # ---- everything ----
 
-@test "enable: everything goes through the proxy: root, users, cron and at jobs, su; datagrams do not leave" {
+@test "enable: everything goes through the proxy: root, users, without an environment, su; datagrams do not leave" {
 	good enable
-	capture_start
 	check()
 	{
 		page curl -sS http://web.far.test/
@@ -149,10 +98,12 @@ my own curl'
 	good enable --user nobody
 	page --user curl -sS http://web.far.test/
 	page su nobody -s /bin/sh -c 'curl -sS http://web.far.test/'
+	so_far
 	proxy_down embedded
 	page --root curl -sS "http://$WEB_IP4/"
-	run in_prog su nobody -s /bin/sh -c "curl -sS http://$WEB_IP4/"
-	[ "$status" -ne 0 ] || fail 'past the proxy'
+	so_far "$WEB_IP4.80"
+	no_page su nobody -s /bin/sh -c "curl -sS http://$WEB_IP4/"
+	so_far
 	# left alone altogether: datagrams and questions leave as ever
 	run in_prog --root "$T/build/tests/e2e/leak" udp-sendto
 	expect_status 0
@@ -160,39 +111,18 @@ my own curl'
 	expect_status 0
 	run in_prog --root getent ahostsv4 "no-such-$RANDOM.far.test"
 	expect_match "$output" "^$DECOY_IP4"
+	capture_start
 	run in_prog --user "$T/build/tests/e2e/leak" udp-sendto
 	expect_status 1
 	good enable --group nogroup
+	so_far
 	page --root curl -sS "http://$WEB_IP4/"
-	run in_prog setpriv --groups=65534 curl -sS "http://$WEB_IP4/"
-	[ "$status" -ne 0 ] || fail 'past the proxy'
+	so_far "$WEB_IP4.80"
+	no_page setpriv --groups=65534 curl -sS "http://$WEB_IP4/"
+	so_far
 	good disable
 	page --user curl -sS "http://$WEB_IP4/"
-}
-
-@test "sudo into a wrapped account and out of it" {
-	command -v sudo >/dev/null || skip 'no sudo'
-	echo 'nobody ALL=(ALL) NOPASSWD: ALL' | in_prog tee /etc/sudoers.d/test >/dev/null
-	good enable --user nobody
-	page sudo -n -u nobody curl -sS http://web.far.test/
-	page --user sudo -n -u nobody curl -sS http://web.far.test/
-	proxy_down embedded
-	page --user sudo -n curl -sS "http://$WEB_IP4/"
-	run in_prog sudo -n -u nobody curl -sS "http://$WEB_IP4/"
-	[ "$status" -ne 0 ] || fail 'past the proxy'
-}
-
-@test "ssh login into a wrapped account" {
-	sshd_up
-	good enable --user root
-	in_prog sed -i 's/^root:[^:]*:/root:*:/' /etc/shadow
-	in_prog sh -c "/usr/sbin/sshd -f '$T/far/ssh/sshd_config' -o ListenAddress=127.0.0.1 -o PidFile='$T/prog/sshd.pid' -E '$T/prog/sshd.log'"
-	wait_for 10 test -s "$T/prog/sshd.pid"
-	capture_start
-	page ssh "${SSH_OPTIONS[@]}" -i "$T/home/root/key" root@127.0.0.1 'curl -sS http://web.far.test/'
-	in_prog sh -c "kill \$(cat '$T/prog/sshd.pid')"
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	so_far "$WEB_IP4.80"
 }
 
 @test "what is exempt is left alone: by program, by user, and the proxy on this machine by itself" {
@@ -201,8 +131,9 @@ my own curl'
 	proxy_down embedded
 	page "$T/build/their curl" -sS "http://$WEB_IP4/"
 	page --user curl -sS "http://$WEB_IP4/"
-	run in_prog curl -sS "http://$WEB_IP4/"
-	[ "$status" -ne 0 ] || fail 'past the proxy'
+	so_far "$WEB_IP4.80"
+	no_page curl -sS "http://$WEB_IP4/"
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
 	good disable
 
 	# found by the port that it listens on; it would be its own client
@@ -218,8 +149,11 @@ my own curl'
 	in_prog sh -c "kill \$(cat '$T/prog/own.pid')"
 	wait_for 10 in_prog sh -c "! ss -Hltn src 127.0.0.1:1099 | grep -q ."
 	start_own
+	so_far
 	page curl -sS "http://$WEB_IP4/"
 	in_prog sh -c "kill \$(cat '$T/prog/own.pid')"
+	assert_only_proxy_traffic "$WEB_IP4" 80 # the daemon itself
+	so_far "$WEB_IP4.80"
 }
 
 @test "a program with more rights takes nothing from its caller; no /proc; a chroot" {
@@ -228,7 +162,6 @@ my own curl'
 	mkdir -p "$T/home/user/.config/sockshim"
 	echo 'Proxy socks5://192.0.2.77:1' >"$T/home/user/.config/sockshim/sockshim.conf"
 	good enable
-	capture_start
 	page --user env SOCKSHIM_PROXY=nonsense SOCKSHIM_SESSION=/tmp/x#y "$T/build/suid-curl" -sS http://web.far.test/
 	page --user curl -sS http://web.far.test/
 	page unshare -m sh -c 'mount -t tmpfs tmpfs /proc; curl -sS http://web.far.test/'
@@ -265,8 +198,15 @@ librt.so.1'
 	good disable
 	good disable
 	expect_output ''
-	[ "$(picture)" = "$before" ] || fail "a trace: $(diff <(echo "$before") <(picture))"
+	expect_picture "$before"
 	bad status
+}
+
+# library NAME CODE: one whose constructor does that.
+library()
+{
+	printf '#include <stdlib.h>\n__attribute__((constructor)) static void f(void) { %s }\n' "$2" |
+		gcc -shared -fPIC -x c -o "$T/$1.so" -
 }
 
 # with LIBRARY: a copy of the build whose library that is.
@@ -282,10 +222,8 @@ with()
 	local before how
 
 	# this one looks well until /etc/ld.so.preload has it
-	printf '#include <stdlib.h>\n__attribute__((constructor)) static void f(void) { if (!getenv("LD_PRELOAD")) abort(); }\n' >"$T/bad.c"
-	gcc -shared -fPIC -o "$T/bad.so" "$T/bad.c"
-	printf '__attribute__((constructor)) static void f(void) { _Exit(3); }\n' >"$T/worse.c"
-	gcc -shared -fPIC -include stdlib.h -o "$T/worse.so" "$T/worse.c"
+	library bad 'if (!getenv("LD_PRELOAD")) abort();'
+	library worse '_Exit(3);'
 	for how in none entry; do
 		[ "$how" = none ] || echo libm.so.6 | in_prog tee /etc/ld.so.preload >/dev/null
 		before=$(picture)
@@ -294,7 +232,7 @@ with()
 			run in_prog "$T/other/sockshim-system" enable
 			expect_status 1
 			expect_match "$output" '(put back|nothing is changed)'
-			[ "$(picture)" = "$before" ] || fail "a trace: $(diff <(echo "$before") <(picture))"
+			expect_picture "$before"
 		done
 	done
 	# and settings that close everything
@@ -304,7 +242,31 @@ with()
 	expect_match "$output" 'numeric address'
 }
 
-@test "disable with the library gone, or aborting" {
+# What starts while enable is rolled back finds the library that was there: mv is what does the way back.
+@test "enable again, with a library that does not work: nothing is bare meanwhile" {
+	library bad 'if (!getenv("LD_PRELOAD")) abort();'
+	with "$T/bad.so"
+	cp /usr/bin/mv "$T/mv.real"
+	printf '#!/bin/sh\ncurl -sS "http://%s/" >>"$T/tmp/meanwhile" 2>&1\nexec "$T/mv.real" "$@"\n' "$WEB_IP4" >"$T/mv"
+	chmod 755 "$T/mv"
+	echo libm.so.6 | in_prog tee /etc/ld.so.preload >/dev/null
+	good enable
+	page curl -sS "http://$WEB_IP4/"
+	run in_prog unshare -m sh -c 'mount --bind "$T/mv" /usr/bin/mv && exec "$T/other/sockshim-system" enable'
+	expect_status 1
+	expect_match "$output" 'put back'
+	expect_match "$(<"$T/tmp/meanwhile")" "$WEB_BODY"
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+	page curl -sS "http://$WEB_IP4/"
+	run in_prog cat /etc/ld.so.preload
+	expect_output "libm.so.6
+$T/build/libsockshim.so"
+	good disable
+}
+
+@test "disable with the library gone, or aborting, by a shell that is static or runs already" {
+	local others by
+
 	with "$T/build/libsockshim.so"
 	run in_prog "$T/other/sockshim-system" enable
 	expect_status 0
@@ -314,24 +276,77 @@ with()
 	run --separate-stderr in_prog test -e /etc/ld.so.preload
 	expect_status 1
 	[ -z "$stderr" ] || fail 'it is still loaded'
+
+	library aborts 'abort();'
+	for others in '' libm.so.6; do
+		for by in static running; do
+			[ -z "$others" ] || in_prog sh -c 'echo libm.so.6 >/etc/ld.so.preload'
+			with "$T/build/libsockshim.so"
+			run in_prog "$T/other/sockshim-system" enable
+			expect_status 0
+			if [ "$by" = static ]; then
+				cp "$T/aborts.so" "$T/other/libsockshim.so"
+				# nsenter was loaded outside
+				run nsenter --target "$(<"$T/prog/pid")" --net --mount --uts --ipc --pid -- \
+					/bin/busybox sh "$T/other/sockshim-system" disable
+			else
+				run in_prog sh -c 'cp "$T/aborts.so" "$T/other/new" && mv "$T/other/new" "$T/other/libsockshim.so"
+					/bin/true && exit 99; set -- disable; . "$T/other/sockshim-system"'
+			fi
+			expect_status 0
+			run in_prog sh -c 'cat /etc/ld.so.preload 2>/dev/null; true'
+			expect_output "$others"
+		done
+	done
 }
 
-@test "a full disk at the edit" {
-	in_prog sh -c 'echo libm.so.6 >/etc/ld.so.preload'
+@test "the script runs by dash, by busybox and by bash" {
+	local before sh
+
+	for sh in dash 'busybox sh' 'bash --posix'; do
+		before=$(picture)
+		by()
+		{
+			# shellcheck disable=SC2086 # words
+			run in_prog $sh "$T/build/sockshim-system" "$@"
+			expect_status 0
+		}
+		by wrap curl 'a b'
+		by unwrap curl 'a b'
+		by enable --exempt-user nobody --exempt-exe '/opt/a b/c'
+		by status
+		page curl -sS "http://$WEB_IP4/"
+		by disable
+		expect_picture "$before"
+	done
+}
+
+# Wherever it ends: enabled, or as it was.
+@test "a full disk at the edit, with room for nothing, or for some of it" {
 	LIMIT=60 run in_prog unshare -m sh -c '
 		mkdir -p "$T/small" && mount -t tmpfs -o size=1m tmpfs "$T/small" &&
-		cp /etc/passwd /etc/group /etc/nsswitch.conf /etc/ld.so.cache /etc/ld.so.preload "$T/small/" && mkdir "$T/small/sockshim" &&
-		cp /etc/sockshim/sockshim.conf "$T/small/sockshim/" || exit 99
-		cat /dev/zero >"$T/small/fill" 2>/dev/null
+		cp /etc/passwd /etc/group /etc/nsswitch.conf /etc/ld.so.cache "$T/small/" && mkdir "$T/small/sockshim" &&
+		cp /etc/sockshim/sockshim.conf "$T/small/sockshim/" && echo libm.so.6 >"$T/small/ld.so.preload" || exit 99
 		mount --bind "$T/small" /etc
-		find /etc | sort >"$T/before"
-		"$T/build/sockshim-system" enable && exit 98
-		find /etc | sort | diff "$T/before" - && cat /etc/ld.so.preload
-		rm /etc/fill && "$T/build/sockshim-system" enable >/dev/null && cat /dev/zero >/etc/fill 2>/dev/null
-		"$T/build/sockshim-system" disable; cat /etc/ld.so.preload'
-	expect_match "$output" 'nothing is changed
-libm.so.6
-.*libm.so.6$'
+		for pages in 0 1 2 3 4 5; do
+			cat /dev/zero >/etc/fill 2>/dev/null
+			truncate -s "-$((pages * 4096))" /etc/fill
+			find /etc | sort >"$T/before"
+			if "$T/build/sockshim-system" enable >/dev/null 2>"$T/said"; then
+				cat /dev/zero >>/etc/fill 2>/dev/null
+				"$T/build/sockshim-system" disable >/dev/null && echo enabled
+			else
+				sed -n "s/.*: nothing is changed/not/p" "$T/said"
+			fi
+			find /etc | sort | diff "$T/before" - || exit 98
+			[ "$(cat /etc/ld.so.preload)" = libm.so.6 ] || exit 97
+		done'
+	expect_status 0
+	expect_match "$output" '^not
+not
+(not
+|enabled
+)+enabled$'
 }
 
 @test "Match user and group, by name and by number, in the library and in the guard" {
@@ -364,68 +379,5 @@ libm.so.6
 	expect_match "$output" 'would remove /etc/systemd/system/some.service.d'
 	good undo
 	rm "$T/prog/etc/systemd/system/some.service"
-	[ "$(picture)" = "$before" ] || fail "a trace: $(diff <(echo "$before") <(picture))"
-}
-
-@test "su out of a shell in a session: another user's programs cannot join, so nothing leaves, and a line says why" {
-	check()
-	{
-		[ "$status" -ne 0 ] || fail 'it went'
-		expect_match "$output" "it is another user's"
-	}
-	run in_prog env SOCKSHIM_PROXY="$PROXY" SHELL=/bin/sh "$T/build/sockshim" -q --shell -- -c \
-		"su nobody -s /bin/sh -c 'curl -sS http://$WEB_IP4/'"
-	check
-	run in_prog env SOCKSHIM_PROXY="$PROXY" sh -c \
-		'eval "$("$BUILD/sockshim" -q --env)"; su nobody -s /bin/sh -c "curl -sS http://'"$WEB_IP4"'/"'
-	check
-	assert_no_packets
-}
-
-# ---- services ----
-
-@test "service: the commands of a unit under sockshim, and back" {
-	local before
-
-	mkdir -p "$T/prog/etc/systemd/system"
-	cat >"$T/prog/etc/systemd/system/web@.service" <<-'END'
-		[Unit]
-		Description=test
-		[Service]
-		Type=notify
-		# ExecStart=/bin/not
-		ExecStartPre=-/bin/true
-		ExecStart=@/usr/bin/curl mycurl -sS \
-		  --max-time 9 "http://%i/"
-		ExecStop=/bin/kill $MAINPID
-	END
-	cat >"$T/prog/etc/systemd/system/late.service" <<-'END'
-		[Service]
-		ExecStart=/bin/false
-		ExecStart=
-		ExecStart=+/usr/bin/env x
-	END
-	before=$(picture)
-	good service late
-	run in_prog cat /etc/systemd/system/late.service.d/sockshim.conf
-	expect_output "# Made by sockshim-system service
-[Service]
-ExecStart=
-ExecStart=+$T/build/sockshim -- /usr/bin/env x"
-	good service --remove late.service
-	good service web@one
-	run in_prog cat /etc/systemd/system/web@one.service.d/sockshim.conf
-	expect_output "# Made by sockshim-system service
-[Service]
-NotifyAccess=all
-ExecStartPre=
-ExecStartPre=-$T/build/sockshim -- /bin/true
-ExecStart=
-ExecStart=$T/build/sockshim -- /usr/bin/curl -sS    --max-time 9 \"http://%i/\""
-	bad service web@two.service.d/x
-	bad service nothing-of-that-name
-	bad service --remove web@two
-	good service --remove web@one
-	[ "$(picture)" = "$before" ] || fail 'a trace'
-	rm "$T/prog/etc/systemd/system/web@.service" "$T/prog/etc/systemd/system/late.service"
+	expect_picture "$before"
 }

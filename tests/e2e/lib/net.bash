@@ -242,17 +242,30 @@ assert_no_packets()
 # else; last words to a proxy that an earlier test of this file used ($T/far/proxies) are no new connection.
 assert_only_proxy_traffic()
 {
-	local list proxy
+	_judge 1 "$1.$2"
+}
 
-	proxy=$1.$2
+# assert_nothing_past IP.PORT…: the same, and that it opened none is fine.
+assert_nothing_past()
+{
+	_judge 0 "$@"
+}
+
+# _judge LEAST IP.PORT…
+_judge()
+{
+	local list least=$1
+
+	shift
 	list=$(_packets) || return 1
-	if ! awk -v proxy="$proxy" '
+	if ! awk -v least="$least" -v to="$*" '
+		BEGIN { split(to, list, " "); for (i in list) proxies[list[i]] }
 		FILENAME != "-" { known[$1] = 1; next }
 		$2 != "out" { next }
-		$3 == "tcp" && $5 == proxy { if ($6 == "SYN") opened = 1; next }
+		$3 == "tcp" && ($5 in proxies) { if ($6 == "SYN") opened++; next }
 		$3 == "tcp" && ($5 in known) && $6 != "SYN" { next }
 		{ print "leak: " $0; bad = 1 }
-		END { if (!opened) print "no connection to the proxy " proxy; exit bad || !opened }
+		END { if (opened < least) print "no connection to the proxy " to; exit bad || opened < least }
 	' "$T/far/proxies" - <<<"$list" >&2; then
 		return 1
 	fi
