@@ -327,6 +327,14 @@ for i in range(5000):
 			int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 			inet_pton(AF_INET, argv[1], &to.sin_addr);
+			if (argc > 3) { /* a stream first, of the same socket */
+				struct sockaddr none = {.sa_family = AF_UNSPEC};
+				struct sockaddr_in other = to;
+
+				if (connect(fd, (struct sockaddr *)&other, sizeof(other)))
+					return 2;
+				raw(SYS_connect, fd, (long)&none, sizeof(none));
+			}
 			if (raw(SYS_connect, fd, (long)&to, sizeof(to)))
 				return 1;
 			sleep(1);
@@ -343,6 +351,10 @@ for i in range(5000):
 	audit -o Guard=off "$T/tmp/bin/past" "$PROXY_IP" "$PROXY_PORT"
 	expect_status 3
 	ask "sorted(x['check'] for x in f) == ['guard', 'unmatched']"
+	# the session's stream is a socket that leads elsewhere
+	audit -o Guard=off "$T/tmp/bin/past" "$WEB_IP4" 80 stream
+	expect_status 3
+	ask "sorted(x['check'] for x in f) == ['guard', 'kernel'] and 'leads elsewhere' in str(f)"
 	# with the guard both are in its events
 	audit "$T/tmp/bin/past" "$WEB_IP4" 80
 	expect_status 0
@@ -350,6 +362,43 @@ for i in range(5000):
 	audit "$T/tmp/bin/past" "$PROXY_IP" "$PROXY_PORT"
 	expect_status 0
 	ask "len(s) == 1 and s[0]['result'] == 'direct'"
+}
+
+# views LIE: an audit of one connection, whose Tor is far/torview.py
+views()
+{
+	local view=$T/far/view.$BATS_TEST_NUMBER.$1
+
+	rm -f "$view"
+	far_start view "$PYTHON" "$T/e2e/far/torview.py" "$PROXY_IP" 1085 "$view" "$1"
+	wait_for 10 far_listening 1085
+	shift
+	PROXY=socks5://$PROXY_IP:1085 audit --audit-tor "unix:$view" "$@"
+	far_stop view
+}
+
+@test "Tor's view: a stream that it has not, with another target, of another port, one too many; a lost control port" {
+	local connect=("$PYTHON" -c 'import socket; socket.create_connection(("web.far.test", 80))')
+
+	views none "${connect[@]}"
+	expect_status 0
+	ask "a['views']['tor'] and len(s) == 1 and not f"
+	views missing "${connect[@]}"
+	expect_status 3
+	ask "[x['check'] for x in f] == ['tor'] and 'Tor has not seen web.far.test:80 from port' in f[0]['words']"
+	views source "${connect[@]}"
+	expect_status 3
+	ask "[x['check'] for x in f] == ['tor'] and 'Tor has not seen' in f[0]['words']"
+	views target "${connect[@]}"
+	expect_status 3
+	ask "[x['check'] for x in f] == ['tor'] and 'asked for other.test:1, not for web.far.test:80' in f[0]['words']"
+	views gone "${connect[@]}"
+	expect_status 4
+	ask "[x['check'] for x in f] == ['no-tor']"
+	[ -x "$T/tmp/bin/past" ] || skip 'the fragment of the kernel test is not there'
+	views more -o Guard=off "$T/tmp/bin/past" "$PROXY_IP" 1085
+	expect_status 3
+	ask "sorted(x['check'] for x in f) == ['guard', 'tor', 'unmatched'] and 'the session has not' in str(f)"
 }
 
 @test "policies: expected targets, private networks, limits" {
