@@ -53,6 +53,14 @@ holds()
 	holds babble
 }
 
+@test "a controller that hangs up between two connections: a new one to it, or none goes on" {
+	holds hang_up
+}
+
+@test "who sends a report is proven by SO_PASSCRED" {
+	holds proven
+}
+
 @test "answers: go, deny, user; the proxy hears nothing before" {
 	holds answers
 }

@@ -348,6 +348,74 @@ def case_babble():
             controller.listener.close()
 
 
+def case_hang_up():
+    """Between two connects the controller hangs up: one that still listens gets a new connection, else none goes on."""
+    proxy = Proxy().run()
+    for ack in "no", "yes":
+        for listens in True, False:
+            controller = Controller()
+            r, w = os.pipe()
+            child = python(proxy, "a = one(); os.read(%d, 1); b = one(); os.read(%d, 1); c = one()" % (r, r), pass_fds=(r,),
+                           options=("ReportMode=required", "ReportAck=" + ack))
+
+            def told(c, lost=0, ack=ack, child=child):
+                first = [c.line()["event"], c.event("lost")["count"] if lost else 0]
+                report = c.event("connect")
+                check(first == ["start", lost] and report["seq"] == 2 + bool(lost), first, report)
+                if ack == "yes":
+                    c.answer(report["seq"], go=True)
+                check(c.event("reply")["seq"] == report["seq"] + 1, report)
+                check(child.stdout.readline().split()[0] == str(report["source_port"]), report)
+            c = controller.accept()
+            told(c)
+            c.sock.close()
+            if not listens:
+                controller.listener.close()
+            os.write(w, b"x")
+            if not listens:
+                check(child.stdout.readline() == "%d\n" % errno.ECONNREFUSED)
+                controller = Controller()  # started anew
+                os.write(w, b"x")
+            told(controller.accept(), 0 if listens else 1)
+            err = child.communicate(timeout=LIMIT)[1] if not listens else ""
+            check(err.count("\n") == (not listens) and err.count("cannot be reported") == (not listens), err)
+            child.kill()
+            child.wait()
+
+
+def case_proven():
+    """Who sent a report need not be believed: SO_PASSCRED tells, also after fork, and of a line that lies."""
+    controller = Controller()
+    controller.listener.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    proxy = Proxy().run()
+    child = python(proxy, """
+one()
+pid = os.fork()
+if not pid:
+    one()
+    os._exit(0)
+os.waitpid(pid, 0)
+s = socket.socket(socket.AF_UNIX)
+s.connect(%r)
+s.sendall(b'{"event":"connect","pid":1}\\n')
+""" % SOCKET)
+    told, liars = [], 0
+    for _ in range(3):
+        c = controller.listener.accept()[0]
+        c.settimeout(LIMIT)
+        while True:
+            data, notes = c.recvmsg(65536, 256)[:2]
+            if not data:
+                break
+            pid = struct.unpack("3i", notes[0][2])[0]
+            for report in map(json.loads, data.splitlines()):
+                told.append((pid, report["pid"]))
+                liars += pid != report["pid"]
+    out, err = output(child)
+    check(len({sender for sender, _ in told}) == 2 and liars == 1 and told[-1][1] == 1, told, out, err)
+    check(len(told) == 7 and told[-1][0] == told[0][0], told)
+
+
 def case_answers():
     """go, deny, user; the proxy hears nothing before."""
     controller = Controller()
