@@ -77,6 +77,7 @@ LIBRARY  := $(if $(call sources,shim),$(B)/libsockshim.so)
 
 built = $(patsubst $(1)/%.c,$(B)/$(2)/%,$(wildcard $(1)/$(3)*.c))
 UNIT  := $(call built,tests/unit,tests/unit,test_)
+RACE  := $(B)/tests/race_tables
 FUZZ  := $(call built,tests/fuzz,tests/fuzz,fuzz_)
 E2E   := $(call built,tests/e2e/programs,tests/e2e)
 CLIENTS := $(addprefix $(B)/tests/e2e/,fetch_asio fetch_mio Nio.class)
@@ -144,6 +145,10 @@ $(B)/obj/tests/unit/%.o: CPPFLAGS += -DVECTORS='"$(abspath tests/unit/decide.vec
 $(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(CORE) $(GUARD)
 	@mkdir -p $(@D)
 	$(EXE) -lcmocka
+$(RACE): tests/unit/race_tables.c $(addprefix src/,shim/fds.c shim/regs.c lib/progress.c lib/sys.c \
+		lib/diag.c core/bytes.c) $(wildcard include/* src/shim/*.h) $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -Iinclude -O1 -g -fsanitize=thread $(WARN) -o $@ $(filter %.c,$^) -pthread
 $(E2E): $(B)/tests/e2e/%: tests/e2e/programs/%.c $(wildcard tests/e2e/programs/*.h) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(if $(filter static_%,$*),-static) \
@@ -181,7 +186,7 @@ $(FUZZ): $(B)/tests/fuzz/%: tests/fuzz/%.c $(call sources,core) $(wildcard inclu
 		-fno-sanitize-recover=all -o $@ $(filter %.c,$^)
 
 unit: $(UNIT)
-test-programs: $(UNIT) $(E2E) $(CLIENTS) $(FUZZ) $(CALLS)
+test-programs: $(UNIT) $(RACE) $(E2E) $(CLIENTS) $(FUZZ) $(CALLS)
 
 deps: ## install what build and tests need, with apt-get
 	@.ci/deps
@@ -194,7 +199,7 @@ demo: ## watch a program reach a name that exists only at the proxy
 check: deps ## every test, and one line at the end: N passed, N failed
 	$(SUB) -s all test-programs
 	$(SUB) -s B=$(B)/asan SAN=address,undefined unit
-	@B=$(B) FUZZ_SECONDS=$(CHECK_FUZZ) tests/check $(LINT) unit unit-asan unit-valgrind fuzz install package completion ctl calls e2e
+	@B=$(B) FUZZ_SECONDS=$(CHECK_FUZZ) tests/check $(LINT) unit unit-asan unit-valgrind race fuzz install package completion ctl calls e2e
 
 check-clean: ## the README's demo and check in a bare Debian, as root and as a user (half an hour)
 	@.ci/deps clean

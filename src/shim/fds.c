@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "pend.h"
@@ -165,9 +164,10 @@ void fds_fresh(int fd)
 	if (!f || fd < 0 || fd >= PEND_FDS)
 		return;
 	for (int i = 0; i < REGS_EACH; i++)
-		noted |= f->regs[fd][i].epoll || f->regs[fd][i].events;
-	if (noted && !fds_borrowed())
-		memset(f->regs[fd], 0, sizeof(f->regs[fd]));
+		noted |= __atomic_load_n(&f->regs[fd][i].epoll, __ATOMIC_RELAXED) ||
+			 __atomic_load_n(&f->regs[fd][i].events, __ATOMIC_RELAXED);
+	for (int i = 0; noted && i < REGS_EACH && !fds_borrowed(); i++)
+		regs_clear(&f->regs[fd][i]);
 }
 
 struct copies {

@@ -50,7 +50,7 @@ static bool take(int epoll, int fd, struct epoll_event *e, bool *moved)
 		if (pend_owes(need))
 			return r && regs_writable(r, fd, e);
 		if (need && r && e->events & ~((uint32_t)need | EPOLLERR | EPOLLHUP | EPOLLRDHUP))
-			regs_hide(fd, fd, r->cookie, (uint32_t)need);
+			regs_hide(fd, fd, regs_cookie(r), (uint32_t)need);
 		return false;
 	}
 	regs_show(fd, fd);
@@ -61,10 +61,10 @@ static bool take(int epoll, int fd, struct epoll_event *e, bool *moved)
 		return false;
 	}
 	pend_step_all();
-	if (pend_is(r->cookie))
+	if (pend_is(regs_cookie(r)))
 		return false;
 	e->events &= r->events | EPOLLERR | EPOLLHUP;
-	e->data.u64 = r->data;
+	e->data.u64 = regs_data(r);
 	return e->events != 0;
 }
 

@@ -49,12 +49,15 @@ bool fds_borrowed(void); /* in a vfork child: the bits are its parent's */
 struct reg {
 	uint64_t data;
 	uint32_t events; /* the program's; REG_OURS: the kernel has ours */
-	int32_t epoll;	 /* its descriptor + 1; 0: none */
+	int32_t epoll;	 /* its descriptor + 1; 0: none; -1: being written */
 	uint64_t cookie; /* of the socket that our mark was put on */
 };
 #define REGS_EACH 4
 #define REG_OURS (1u << 20)
 struct reg *fds_regs(int fd); /* REGS_EACH of them, or NULL */
+void regs_clear(struct reg *r);
+uint64_t regs_cookie(const struct reg *r);
+uint64_t regs_data(const struct reg *r);
 bool regs_any(int fd);
 bool regs_too_many(int fd);	      /* in more epolls than are noted: cannot be hidden */
 bool regs_fired(const struct reg *r); /* one-shot, and it has: nothing of it is shown */

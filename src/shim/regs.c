@@ -21,6 +21,7 @@
 	(1u << 21) /* the kernel has our mark for ever: its descriptor was closed, a copy not */
 #define REG_MANY (1u << 22)  /* in more epolls than fit */
 #define REG_FIRED (1u << 23) /* one-shot, it has, and was entered anew: nothing of it is shown */
+#define CLAIMED (-1)	     /* as `epoll`: a thread is about to write it */
 #define REG_FLAGS (REG_OURS | REG_LOST | REG_MANY | REG_FIRED)
 
 /* What a registration that has fired still has. */
@@ -60,12 +61,45 @@ static uint32_t flags_of(const struct reg *r)
 	return __atomic_load_n(&r->events, __ATOMIC_RELAXED);
 }
 
+/* Other threads note, hide and show at the same time: each field is read and written at once. */
+static int epoll_of(const struct reg *r)
+{
+	int epoll = __atomic_load_n(&r->epoll, __ATOMIC_ACQUIRE);
+
+	return epoll == CLAIMED ? 0 : epoll;
+}
+
+static void set_epoll(struct reg *r, int epoll)
+{
+	__atomic_store_n(&r->epoll, epoll, __ATOMIC_RELEASE);
+}
+
+static uint64_t cookie_of(const struct reg *r)
+{
+	return __atomic_load_n(&r->cookie, __ATOMIC_RELAXED);
+}
+
+static void set_cookie(struct reg *r, uint64_t cookie)
+{
+	__atomic_store_n(&r->cookie, cookie, __ATOMIC_RELAXED);
+}
+
+uint64_t regs_cookie(const struct reg *r)
+{
+	return cookie_of(r);
+}
+
+uint64_t regs_data(const struct reg *r)
+{
+	return __atomic_load_n(&r->data, __ATOMIC_RELAXED);
+}
+
 bool regs_any(int fd)
 {
 	const struct reg *r = fds_regs(fd);
 
 	for (int i = 0; r && i < REGS_EACH; i++)
-		if (r[i].epoll)
+		if (epoll_of(&r[i]))
 			return true;
 	return false;
 }
@@ -81,24 +115,43 @@ struct reg *regs_find(int epoll, int fd)
 {
 	struct reg *r = fds_regs(fd);
 
-	for (int i = 0; r && i < REGS_EACH; i++)
-		if (r[i].epoll == epoll + 1)
+	for (int i = 0; r && epoll >= 0 && i < REGS_EACH; i++)
+		if (epoll_of(&r[i]) == epoll + 1)
 			return &r[i];
 	return NULL;
 }
 
-static struct reg *free_reg(int fd)
+/* Ours alone until note() or set_epoll(): another thread may be entering the socket elsewhere. */
+static struct reg *claim_reg(int fd)
 {
-	return regs_find(-1, fd);
+	struct reg *r = fds_regs(fd);
+
+	for (int i = 0; r && i < REGS_EACH; i++) {
+		int none = 0;
+
+		if (__atomic_compare_exchange_n(&r[i].epoll, &none, CLAIMED, false,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return &r[i];
+	}
+	return NULL;
+}
+
+void regs_clear(struct reg *r)
+{
+	set_epoll(r, 0);
+	__atomic_store_n(&r->events, 0, __ATOMIC_RELAXED);
+	set_cookie(r, 0);
 }
 
 static void note(struct reg *r, int epoll, const struct epoll_event *e, uint32_t flags)
 {
-	uint32_t many = flags_of(r) & REG_MANY;
+	uint32_t was = flags_of(r), theirs = (e->events & ~REG_FLAGS) | flags;
 
-	r->data = e->data.u64;
-	__atomic_store_n(&r->events, (e->events & ~REG_FLAGS) | flags | many, __ATOMIC_RELAXED);
-	r->epoll = epoll + 1;
+	__atomic_store_n(&r->data, e->data.u64, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&r->events, &was, theirs | (was & REG_MANY), true,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+	set_epoll(r, epoll + 1);
 }
 
 static void regs_forget(int epoll, int fd)
@@ -106,7 +159,7 @@ static void regs_forget(int epoll, int fd)
 	struct reg *r = regs_find(epoll, fd);
 
 	if (r)
-		r->epoll = 0;
+		set_epoll(r, 0);
 }
 
 void regs_note(int epoll, int op, int fd, const struct epoll_event *e)
@@ -118,7 +171,7 @@ void regs_note(int epoll, int op, int fd, const struct epoll_event *e)
 		return;
 	}
 	if (!r)
-		r = free_reg(fd);
+		r = claim_reg(fd);
 	if (r)
 		note(r, epoll, e, 0);
 	else if ((r = fds_regs(fd)))
@@ -135,7 +188,7 @@ static int ctl(int epoll, int op, int fd, uint32_t events, uint64_t data)
 /* An exclusive registration cannot be modified; one that is not there must not come into being. */
 static int replace(const struct reg *r, int fd, uint32_t events, uint64_t data)
 {
-	int epoll = r->epoll - 1, err;
+	int epoll = epoll_of(r) - 1, err;
 
 	if (!(flags_of(r) & EPOLLEXCLUSIVE))
 		return ctl(epoll, EPOLL_CTL_MOD, fd, events, data);
@@ -234,7 +287,8 @@ static uint32_t hidden(uint32_t need, uint32_t theirs)
 
 static bool is_ours(const struct reg *r, uint64_t cookie)
 {
-	return r->epoll && r->cookie == cookie && (flags_of(r) & (REG_OURS | REG_LOST)) == REG_OURS;
+	return epoll_of(r) && cookie_of(r) == cookie &&
+	       (flags_of(r) & (REG_OURS | REG_LOST)) == REG_OURS;
 }
 
 bool regs_ours(int fd, uint64_t cookie)
@@ -252,9 +306,12 @@ uint64_t regs_closed(int fd)
 	const struct reg *r = fds_regs(fd);
 	uint64_t own = sys_cookie(fd);
 
-	for (int i = 0; r && i < REGS_EACH; i++)
-		if (r[i].cookie != own && is_ours(&r[i], r[i].cookie) && pend_is(r[i].cookie))
-			return r[i].cookie;
+	for (int i = 0; r && i < REGS_EACH; i++) {
+		uint64_t cookie = cookie_of(&r[i]);
+
+		if (cookie != own && is_ours(&r[i], cookie) && pend_is(cookie))
+			return cookie;
+	}
 	return 0;
 }
 
@@ -263,14 +320,14 @@ static void hide_one(struct reg *r, int fd, int copy, uint64_t cookie, uint32_t 
 	uint32_t was = flags_of(r);
 	int err;
 
-	if (was & REG_OURS && r->cookie != cookie) { /* of a socket that had the number before */
-		r->epoll = 0;
+	if (was & REG_OURS && cookie_of(r) != cookie) { /* of a socket that had the number before */
+		set_epoll(r, 0);
 		return;
 	}
 	if (was & REG_FIRED ||
-	    (!(was & REG_OURS) && was & EPOLLONESHOT && has_fired(r->epoll - 1, fd)))
+	    (!(was & REG_OURS) && was & EPOLLONESHOT && has_fired(epoll_of(r) - 1, fd)))
 		return;
-	r->cookie = cookie;
+	set_cookie(r, cookie);
 	__atomic_fetch_or(&r->events, REG_OURS, __ATOMIC_RELAXED);
 	err = replace_by(r, fd, copy, hidden(events, was), mark_of(fd));
 	if (err >= 0)
@@ -278,7 +335,7 @@ static void hide_one(struct reg *r, int fd, int copy, uint64_t cookie, uint32_t 
 	if (was & REG_OURS && err != -EBADF && err != -EINVAL) /* else the epoll is closed */
 		__atomic_fetch_or(&r->events, REG_LOST, __ATOMIC_RELAXED);
 	else
-		r->epoll = 0; /* a note of the past */
+		set_epoll(r, 0); /* a note of the past */
 }
 
 void regs_hide(int fd, int copy, uint64_t cookie, uint32_t events)
@@ -286,7 +343,7 @@ void regs_hide(int fd, int copy, uint64_t cookie, uint32_t events)
 	struct reg *r = fds_regs(fd);
 
 	for (int i = 0; r && i < REGS_EACH; i++)
-		if (r[i].epoll)
+		if (epoll_of(&r[i]))
 			hide_one(&r[i], fd, copy, cookie, events);
 }
 
@@ -295,10 +352,10 @@ void regs_show(int fd, int copy)
 	struct reg *r = fds_regs(fd);
 
 	for (int i = 0; r && i < REGS_EACH; i++) {
-		if (!r[i].epoll ||
+		if (!epoll_of(&r[i]) ||
 		    !(__atomic_fetch_and(&r[i].events, ~REG_OURS, __ATOMIC_ACQ_REL) & REG_OURS))
 			continue;
-		if (replace_by(&r[i], fd, copy, flags_of(&r[i]) & ~REG_FLAGS, r[i].data) < 0)
+		if (replace_by(&r[i], fd, copy, flags_of(&r[i]) & ~REG_FLAGS, regs_data(&r[i])) < 0)
 			__atomic_fetch_or(&r[i].events, REG_LOST, __ATOMIC_RELAXED);
 	}
 }
@@ -310,12 +367,12 @@ void regs_leave(int fd)
 	for (int i = 0; r && i < REGS_EACH; i++) {
 		uint32_t was = flags_of(&r[i]);
 
-		if (!r[i].epoll)
+		if (!epoll_of(&r[i]))
 			continue;
-		if (!(was & REG_OURS) && was & EPOLLONESHOT && has_fired(r[i].epoll - 1, fd))
+		if (!(was & REG_OURS) && was & EPOLLONESHOT && has_fired(epoll_of(&r[i]) - 1, fd))
 			__atomic_fetch_or(&r[i].events, REG_FIRED, __ATOMIC_RELAXED);
-		if (ctl(r[i].epoll - 1, EPOLL_CTL_DEL, fd, 0, 0) < 0)
-			r[i].epoll = 0; /* a note of the past */
+		if (ctl(epoll_of(&r[i]) - 1, EPOLL_CTL_DEL, fd, 0, 0) < 0)
+			set_epoll(&r[i], 0); /* a note of the past */
 	}
 }
 
@@ -326,15 +383,16 @@ static void enter_one(struct reg *r, int fd, uint64_t cookie)
 	uint32_t events = was & ~REG_FLAGS;
 	bool fired = was & REG_FIRED, ours = cookie && !fired;
 
-	r->cookie = cookie;
+	set_cookie(r, cookie);
 	if (fired)
 		events &= PRIVATE; /* the kernel adds EPOLLERR and EPOLLHUP, once */
 	if (ours) {
 		__atomic_fetch_or(&r->events, REG_OURS, __ATOMIC_RELAXED);
 		events = EPOLLET | EPOLLRDHUP;
 	}
-	if (ctl(r->epoll - 1, EPOLL_CTL_ADD, fd, events, ours || fired ? mark_of(fd) : r->data) < 0)
-		r->epoll = 0;
+	if (ctl(epoll_of(r) - 1, EPOLL_CTL_ADD, fd, events,
+		ours || fired ? mark_of(fd) : regs_data(r)) < 0)
+		set_epoll(r, 0);
 }
 
 void regs_enter(int fd, uint64_t cookie)
@@ -342,7 +400,7 @@ void regs_enter(int fd, uint64_t cookie)
 	struct reg *r = fds_regs(fd);
 
 	for (int i = 0; r && i < REGS_EACH; i++)
-		if (r[i].epoll)
+		if (epoll_of(&r[i]))
 			enter_one(&r[i], fd, cookie);
 }
 
@@ -370,10 +428,10 @@ bool regs_writable(struct reg *r, int fd, struct epoll_event *e)
 		if (!(__atomic_fetch_and(&r->events, ~REG_OURS, __ATOMIC_ACQ_REL) & REG_OURS))
 			return false; /* just now shown, and armed, by another thread */
 	} else if (!seen || (theirs & EPOLLET && e->events & ~WRITABLE)) {
-		hide_one(r, fd, fd, r->cookie, POLLIN | PEND_OWED);
+		hide_one(r, fd, fd, cookie_of(r), POLLIN | PEND_OWED);
 	}
 	e->events = seen;
-	e->data.u64 = r->data;
+	e->data.u64 = regs_data(r);
 	return seen;
 }
 
@@ -385,19 +443,21 @@ static uint32_t need_of(const struct progress *p)
 static int add_hidden(int epoll, int fd, const struct epoll_event *e, const struct progress *p)
 {
 	struct reg *r = regs_find(epoll, fd); /* of one that had this number before */
-	int err;
+	int was = r ? epoll + 1 : 0, err;
 
-	if (!r)
-		r = free_reg(fd);
 	if (e->events & EPOLLEXCLUSIVE && e->events & ~EXCLUSIVE_OK)
 		return -EINVAL;
 	if (!r)
+		r = claim_reg(fd);
+	if (!r)
 		return -ENOSPC; /* as with max_user_watches */
 	err = ctl(epoll, EPOLL_CTL_ADD, fd, hidden(need_of(p), e->events) | EPOLLOUT, mark_of(fd));
-	if (err)
+	if (err) {
+		set_epoll(r, was);
 		return err;
+	}
 	note(r, epoll, e, REG_OURS);
-	r->cookie = p->cookie;
+	set_cookie(r, p->cookie);
 	return 0;
 }
 
@@ -415,7 +475,7 @@ static int modify_hidden(int epoll, int fd, const struct epoll_event *e, const s
 	if (flags_of(r) & EPOLLEXCLUSIVE)
 		return -EINVAL;
 	note(r, epoll, e, REG_OURS);
-	r->cookie = p->cookie;
+	set_cookie(r, p->cookie);
 	return 0;
 }
 

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * race_tables.c - the library's tables of descriptors, of registrations and of streams under way, under
+ * eight threads. Built with -fsanitize=thread, which ends it with status 66 when it saw a race.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../src/shim/pend.h"
+#include "session.h"
+#include "sys.h"
+
+#define THREADS 8
+#define SOCKETS 6
+#define EPOLLS 3
+#define ROUNDS 6000
+#define PAIRS 1500
+
+static struct session *session;
+static struct progresses *table;
+static int sockets[SOCKETS], epolls[EPOLLS];
+static uint64_t cookies[SOCKETS];
+static int failures;
+
+/* What these files want of the rest of the library. */
+const struct session *here(void)
+{
+	return session;
+}
+
+struct progresses *session_progresses(const struct session *s)
+{
+	(void)s;
+	return table;
+}
+
+bool pend_is(uint64_t cookie)
+{
+	return progress_find(table, cookie) != NULL;
+}
+
+void pend_copied(int copy)
+{
+	regs_any(copy);
+}
+
+void held_settle(int fd)
+{
+	(void)fd;
+}
+
+static void see(bool good, const char *what)
+{
+	static int number;
+
+	printf("%sok %d - %s\n", good ? "" : "not ", ++number, what);
+	failures += !good;
+}
+
+static void ctl(int op, int epoll, int fd, uint32_t events)
+{
+	struct epoll_event e = {.events = events, .data.u64 = (uint64_t)fd << 32 | 7};
+
+	if (SYS4(SYS_epoll_ctl, epoll, op, fd, &e) == 0)
+		regs_note(epoll, op, fd, &e);
+}
+
+static void a_stream(int i, uint32_t self)
+{
+	struct progress *p = progress_find(table, cookies[i]);
+
+	if (!p) {
+		p = progress_add(table, cookies[i], self);
+		if (p) {
+			p->stream.deadline = 1;
+			fds_mark(sockets[i]);
+			progress_unlock(p);
+		}
+		return;
+	}
+	if (progress_lock(p, cookies[i], self) > PROGRESS_STOLEN)
+		return;
+	if (p->stream.deadline++ % 4) {
+		progress_unlock(p);
+	} else {
+		progress_drop(table, p);
+		fds_unmark(sockets[i]);
+	}
+}
+
+static int new_socket(void)
+{
+	return (int)SYS3(SYS_socket, AF_INET, SOCK_STREAM, 0);
+}
+
+static void a_number(void)
+{
+	int fd = new_socket(), copy;
+
+	fds_fresh(fd);
+	fds_mark(fd);
+	copy = (int)SYS1(SYS_dup, fd);
+	fds_copied(fd, copy);
+	fds_find_copies(fd, sys_cookie(fd));
+	fds_unmark(copy);
+	fds_unmark(fd);
+	sys_close(copy);
+	sys_close(fd);
+}
+
+static void an_event(struct reg *r, int fd)
+{
+	struct epoll_event e = {.events = EPOLLOUT};
+
+	if (r)
+		regs_writable(r, fd, &e);
+}
+
+static void look(int fd, void *arg)
+{
+	*(int *)arg += fds_maybe(fd) + regs_any(fd);
+}
+
+static void *hammer(void *arg)
+{
+	unsigned int seed = (unsigned int)(uintptr_t)arg;
+	uint32_t self = (uint32_t)sys_gettid();
+
+	for (int round = 0; round < ROUNDS; round++) {
+		int i = rand_r(&seed) % SOCKETS, fd = sockets[i], sum = 0;
+		int epoll = epolls[rand_r(&seed) % EPOLLS];
+
+		switch (rand_r(&seed) % 12) {
+		case 0:
+			ctl(EPOLL_CTL_ADD, epoll, fd, EPOLLIN | EPOLLOUT | EPOLLET);
+			break;
+		case 1:
+			ctl(EPOLL_CTL_MOD, epoll, fd, EPOLLOUT | EPOLLONESHOT);
+			break;
+		case 2:
+			ctl(EPOLL_CTL_DEL, epoll, fd, 0);
+			break;
+		case 3:
+			regs_hide(fd, fd, cookies[i], EPOLLIN);
+			break;
+		case 4:
+			regs_show(fd, fd);
+			break;
+		case 5:
+			regs_leave(fd);
+			break;
+		case 6:
+			regs_enter(fd, cookies[i]);
+			break;
+		case 7:
+			a_stream(i, self);
+			break;
+		case 8:
+			a_number();
+			break;
+		case 9:
+			an_event(regs_find(epoll, fd), fd);
+			break;
+		case 10:
+			regs_ours(fd, cookies[i]);
+			regs_closed(fd);
+			break;
+		default:
+			fds_each(look, &sum);
+		}
+	}
+	return NULL;
+}
+
+static pthread_barrier_t ready;
+static atomic_int spinning;
+
+/* Two that wait for each other without sleeping are at the same place at the same time. */
+static void spin_together(int round)
+{
+	atomic_fetch_add(&spinning, 1);
+	while (atomic_load(&spinning) < 2 * (round + 1))
+		;
+}
+
+static void *adds(void *arg)
+{
+	for (int round = 0; round < PAIRS; round++) {
+		pthread_barrier_wait(&ready);
+		spin_together(round);
+		ctl(EPOLL_CTL_ADD, *(int *)arg, sockets[0], EPOLLIN);
+		pthread_barrier_wait(&ready);
+		pthread_barrier_wait(&ready); /* looked at */
+	}
+	return NULL;
+}
+
+/* A registration that is not noted would tell the program of the way to the proxy. */
+static void both_are_noted(void)
+{
+	pthread_t thread[2];
+	int lost = 0;
+
+	pthread_barrier_init(&ready, NULL, 3);
+	for (int i = 0; i < 2; i++)
+		pthread_create(&thread[i], NULL, adds, &epolls[i]);
+	for (int round = 0; round < PAIRS; round++) {
+		pthread_barrier_wait(&ready);
+		pthread_barrier_wait(&ready);
+		for (int i = 0; i < 2; i++) {
+			lost += !regs_find(epolls[i], sockets[0]);
+			ctl(EPOLL_CTL_DEL, epolls[i], sockets[0], 0);
+		}
+		pthread_barrier_wait(&ready);
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	see(!lost, "two threads enter a socket in two epolls at once: both are noted");
+	see(!regs_any(sockets[0]), "and both are forgotten");
+}
+
+static void count(int fd, void *arg)
+{
+	(void)fd;
+	++*(unsigned int *)arg;
+}
+
+static void many_at_once(void)
+{
+	pthread_t thread[THREADS];
+	unsigned int bits = 0;
+
+	for (uintptr_t i = 0; i < THREADS; i++)
+		pthread_create(&thread[i], NULL, hammer, (void *)(i + 1));
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	fds_each(count, &bits);
+	see(bits == pend_hot, "after eight threads as many descriptors are counted as have a bit");
+}
+
+static void *zeroed(size_t size)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+int main(void)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	session = zeroed(sizeof(*session));
+	table = zeroed(progresses_size());
+	for (int i = 0; i < SOCKETS; i++) {
+		sockets[i] = new_socket();
+		cookies[i] = sys_cookie(sockets[i]);
+	}
+	for (int i = 0; i < EPOLLS; i++)
+		epolls[i] = (int)SYS1(SYS_epoll_create1, 0);
+	both_are_noted();
+	many_at_once();
+	puts("1..3");
+	return failures ? 1 : 0;
+}
