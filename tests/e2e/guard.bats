@@ -350,7 +350,7 @@ under()
 		shim_signal KILL
 		echo go >&8
 		wait_for 10 grep -q 'far web\|curl:' "$T/tmp/session.out"
-		run shim_end
+		shim_end
 		expect_match "$output" "ENOSYS.*$WEB_BODY"
 	}
 	both check
@@ -365,7 +365,7 @@ under()
 		echo go >&8
 		wait_for 10 in_prog --root bash -c 'grep -q seccomp /proc/$(pgrep -x static_guard)/wchan'
 		shim_signal CONT
-		run shim_end
+		shim_end
 		expect_match "$output" "$WEB_BODY"
 	}
 	both check

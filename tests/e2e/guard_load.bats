@@ -92,16 +92,16 @@ through_proxy()
 	mkfifo "$T/tmp/hold.in" "$T/tmp/hold.out"
 	chmod 666 "$T"/tmp/hold.*
 	exec 8<>"$T/tmp/hold.in"
-	AS=user LIMIT=200 shim -o ConnectTimeout=0 -o HandshakeTimeout=0 "$T/build/tests/e2e/static_load" \
+	AS=user LIMIT=390 shim -o ConnectTimeout=0 -o HandshakeTimeout=0 "$T/build/tests/e2e/static_load" \
 		hold "$WEB_IP4" 80 4000 <"$T/tmp/hold.in" >"$T/tmp/hold.out" 8>&- &
 	exec 7<"$T/tmp/hold.out"
-	read -r -t 100 -u 7 line
+	read -r -t 190 -u 7 line
 	in_far kill -CONT "$embedded"
 	echo go >&8
 	expect_match "$line" '^all wait, ([0-9]+) kB$'
 	kb=${BASH_REMATCH[1]}
 	[ "$kb" -le 3072 ] || fail "$kb kB with 4,000 pending calls"
-	read -r -t 100 -u 7 line
+	read -r -t 190 -u 7 line
 	exec 7<&- 8>&-
 	wait $!
 	[ "$line" = '4000 of 4000' ] || fail "answers: $line"

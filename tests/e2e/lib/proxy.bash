@@ -150,6 +150,7 @@ shim_start()
 	mkfifo -m 666 "$T/tmp/session.in"
 	exec 8<>"$T/tmp/session.in"
 	shim -q "$@" <"$T/tmp/session.in" >"$T/tmp/session.out" 2>&1 8>&- &
+	SHIM=$!
 	wait_for 10 grep -qx up "$T/tmp/session.out"
 	SUPERVISOR=$(in_prog --root pgrep -x sockshim)
 }
@@ -161,12 +162,12 @@ shim_signal()
 	[ "$1" != STOP ] || wait_for 10 in_prog --root grep -q '^State:.T' "/proc/$SUPERVISOR/status"
 }
 
-# shim_end: waits for the command, and prints what it said.
+# shim_end: waits for the command, and sets `output` to what it said. Not by `run`: a subshell cannot wait for it.
 shim_end()
 {
-	wait $! || true
+	wait "$SHIM" || true
 	exec 8>&-
-	cat "$T/tmp/session.out"
+	output=$(<"$T/tmp/session.out")
 }
 
 # privileged_copies: fills $T/tmp/bin with copies of `sockets` that have rights of their own (setuid, setgid, setcap), or
