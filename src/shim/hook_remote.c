@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hook_remote.c - functions of libc that connect or look names up by themselves, from inside: rsh's
- * and rexec's are refused, gethostid(3) is answered without a question.
+ * and rexec's are refused, gethostid(3) and names of networks are answered without a question.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <nss.h>
 #include <unistd.h>
 
 #include "shim.h"
@@ -88,4 +89,50 @@ WRAP long gethostid(void)
 	if (fd >= 0)
 		sys_close(fd);
 	return there ? (long)id : debian;
+}
+
+/*
+ * Networks have names in the DNS too (networks in nsswitch.conf(5); glibc's default without that
+ * file): this process looks in /etc/networks alone. libc allocates here anyway.
+ */
+static bool asks_file(void)
+{
+	static atomic_bool done;
+
+	if (!done)
+		done = __nss_configure_lookup("networks", "files") == 0;
+	return done;
+}
+
+static int no_network(struct netent **result, int *error)
+{
+	*result = NULL;
+	*error = NO_RECOVERY;
+	return EAGAIN;
+}
+
+WRAP struct netent *getnetbyname(const char *name)
+{
+	return asks_file() ? real.getnetbyname(name) : NULL;
+}
+
+WRAP struct netent *getnetbyaddr(uint32_t net, int family)
+{
+	return asks_file() ? real.getnetbyaddr(net, family) : NULL;
+}
+
+WRAP int getnetbyname_r(const char *restrict name, struct netent *restrict net,
+			char *restrict buffer, size_t size, struct netent **restrict result,
+			int *restrict error)
+{
+	return asks_file() ? real.getnetbyname_r(name, net, buffer, size, result, error)
+			   : no_network(result, error);
+}
+
+WRAP int getnetbyaddr_r(uint32_t number, int family, struct netent *restrict net,
+			char *restrict buffer, size_t size, struct netent **restrict result,
+			int *restrict error)
+{
+	return asks_file() ? real.getnetbyaddr_r(number, family, net, buffer, size, result, error)
+			   : no_network(result, error);
 }

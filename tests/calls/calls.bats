@@ -9,6 +9,8 @@ setup_file()
 {
 	net_up
 	proxy_up embedded
+	echo 'loopback 127.0.0.0' >"$T/prog/etc/networks"
+	sed -i 's/^networks:.*/networks: files dns/' "$T/prog/etc/nsswitch.conf"
 }
 
 setup()

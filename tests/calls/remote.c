@@ -59,3 +59,45 @@ FRAGMENT(gethostid)
 	KEEPS(gethostid() != 0);
 	return 0;
 }
+
+FRAGMENT(getnetbyname)
+{
+	struct netent *n;
+
+	CHECK((n = getnetbyname("loopback")) && n->n_net == 0x7f000000);
+	CHECK(!getnetbyname("net.far.test"));
+	return 0;
+}
+
+FRAGMENT(getnetbyaddr)
+{
+	struct netent *n;
+
+	CHECK((n = getnetbyaddr(0x7f000000, AF_INET)) && !strcmp(n->n_name, "loopback"));
+	CHECK(!getnetbyaddr(0xcb0071, AF_INET));
+	return 0;
+}
+
+FRAGMENT(getnetbyname_r)
+{
+	struct netent net, *n;
+	char buffer[1024];
+	int error;
+
+	CHECK(!getnetbyname_r("loopback", &net, buffer, sizeof(buffer), &n, &error) && n);
+	getnetbyname_r("net.far.test", &net, buffer, sizeof(buffer), &n, &error);
+	CHECK(!n);
+	return 0;
+}
+
+FRAGMENT(getnetbyaddr_r)
+{
+	struct netent net, *n;
+	char buffer[1024];
+	int error;
+
+	CHECK(!getnetbyaddr_r(0x7f000000, AF_INET, &net, buffer, sizeof(buffer), &n, &error) && n);
+	getnetbyaddr_r(0xcb0071, AF_INET, &net, buffer, sizeof(buffer), &n, &error);
+	CHECK(!n);
+	return 0;
+}

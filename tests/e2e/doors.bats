@@ -168,3 +168,20 @@ conforms()
 	conforms '[fd00:200::2]:1080'
 	assert_only_proxy_traffic "$FAR_IP6" 1085
 }
+
+@test "names of networks are no questions to a DNS server" {
+	check()
+	{
+		run in_prog "$T/build/sockshim" -o Guard=off -p "$PROXY" getent networks loop net.far.test 203.0.113.0
+		expect_status 2
+		expect_match "$output" '^loop +127\.0\.0\.0$'
+	}
+	echo 'loop 127.0.0.0' >"$T/prog/etc/networks"
+	sed -i 's/^networks:.*/networks: files dns/' "$T/prog/etc/nsswitch.conf"
+	both check
+	sed -i '/^networks:/d' "$T/prog/etc/nsswitch.conf" # glibc's own default asks the DNS first
+	both check
+	sed -i '$anetworks: files' "$T/prog/etc/nsswitch.conf"
+	assert_no_packets
+	assert_no_dns_questions
+}
