@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reporter.c - a process's connection to the controller.
+ * reporter.c - a process's connection to the controller, and who may use it.
  *
  * Its state is in the process's own memory, under a lock that holds its owner's process and thread. A
  * fork of a process whose other thread had the lock finds out by the process id; a signal handler that
@@ -10,13 +10,9 @@
 #include "reporter.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include "log.h"
 #include "reporter_link.h"
@@ -24,27 +20,12 @@
 #include "sys.h"
 
 #define TRIES 10000
-#define ANSWERS 4096 /* reports under way that may wait for one: by seq, so others count */
-#define ANSWER_LINE 1024
-#define HIGHEST 1024 /* select(2)'s, and a table of descriptors that costs little */
-#define SPARE 24     /* numbers from the top */
-#define FEW 64	     /* a process that may have fewer has none to spare */
-
-struct answer {
-	enum { ANSWER_NONE, ANSWER_AWAITED, ANSWER_HERE } state;
-	struct report_answer said;
-};
-
 static const struct reporter_host *around;
 
 static struct {
 	uint64_t lock, frame;
 	struct link link;
 	uint64_t lost;
-	bool silent; /* an answer was waited for in vain: none is waited for until one comes */
-	size_t have;
-	char in[ANSWER_LINE];
-	struct answer answers[ANSWERS];
 } us = {.link = {.fd = -1}};
 
 void reporter_use(const struct reporter_host *host)
@@ -68,9 +49,9 @@ static bool left(uint64_t owner, uint64_t self)
 }
 
 /* False: this thread has it already, further down. */
-static bool lock(void)
+static bool lock(const struct report_process *caller)
 {
-	uint64_t self = (uint64_t)(uint32_t)sys_getpid() << 32 | (uint32_t)sys_gettid(), owner;
+	uint64_t self = (uint64_t)(uint32_t)caller->pid << 32 | (uint32_t)caller->tid, owner;
 
 	if (host()->borrowed && host()->borrowed())
 		return false;
@@ -92,218 +73,75 @@ static void unlock(void)
 	SHARED_STORE(&us.lock, 0);
 }
 
-/* ---- connections ---- */
-
-static bool is_connection(const struct report_target *t)
-{
-	return t->kind == REPORT_UNIX || t->kind == REPORT_TCP;
-}
-
-/* The inherited descriptor is still what it was when the session began. */
-static bool is_inherited(const struct session *s, int fd)
-{
-	struct stat st;
-
-	return SYS2(SYS_fstat, fd, &st) == 0 && st.st_dev == s->report_dev &&
-	       st.st_ino == s->report_ino;
-}
-
-static bool is_ours(const struct link *l, const struct report_target *t)
-{
-	if (l->pid != sys_getpid())
-		return false;
-	return !is_connection(t) || (l->fd >= 0 && sys_cookie(l->fd) == l->cookie);
-}
-
-/* Also a copy that fork(2) has left us; never a number that is somebody else's by now. */
-static void drop(struct link *l)
-{
-	if (l->fd >= 0 && l->cookie && sys_cookie(l->fd) == l->cookie)
-		sys_close(l->fd);
-	memset(l, 0, sizeof(*l));
-	l->fd = -1;
-}
-
-/* To where the program does not look for descriptors. False: it has none to spare. */
-static bool raise_number(struct link *l)
-{
-	struct rlimit r = {0};
-	long most, fd;
-
-	SYS4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &r);
-	most = r.rlim_cur > HIGHEST ? HIGHEST : (long)r.rlim_cur;
-	fd = most < FEW ? -EMFILE : SYS3(SYS_fcntl, l->fd, F_DUPFD_CLOEXEC, most - SPARE);
-	if (fd < 0)
-		return false;
-	sys_close(l->fd);
-	l->fd = (int)fd;
-	return true;
-}
-
-static int address_of(const struct report_target *t, struct sockaddr_storage *sa)
-{
-	struct sockaddr_un *un = (struct sockaddr_un *)sa;
-	size_t len;
-
-	if (t->kind == REPORT_TCP)
-		return addr_to_sockaddr(&t->at, addr_is_v4(&t->at) ? AF_INET : AF_INET6, sa);
-	memset(sa, 0, sizeof(*sa));
-	len = strlen(t->path);
-	un->sun_family = AF_UNIX;
-	memcpy(un->sun_path, t->path, len);
-	if (*un->sun_path == '@')
-		*un->sun_path = 0;
-	return (int)(offsetof(struct sockaddr_un, sun_path) + len + (*un->sun_path ? 1 : 0));
-}
-
-/* Over loopback the kernel has the answer at once, unless the listener's queue is full. */
-static int check_connected(struct link *l)
-{
-	struct pollfd p = {.fd = l->fd, .events = POLLOUT};
-	const struct timespec at_once = {0};
-	int error = 0;
-
-	if (SYS5(SYS_ppoll, &p, 1, &at_once, 0, 8) <= 0)
-		return -EAGAIN;
-	sys_getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, sizeof(error));
-	l->connecting = false;
-	return -error;
-}
-
-static int open_connection(struct link *l, const struct report_target *t)
-{
-	struct sockaddr_storage sa;
-	int len = address_of(t, &sa), err;
-
-	l->fd = (int)SYS3(SYS_socket, sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (l->fd < 0)
-		return l->fd;
-	l->cookie = sys_cookie(l->fd);
-	err = sys_connect(l->fd, &sa, (size_t)len);
-	l->connecting = err == -EINPROGRESS;
-	if (!err || l->connecting)
-		l->kept = raise_number(l);
-	return l->connecting ? check_connected(l) : err;
-}
-
-static int open_link(struct link *l, const struct report_target *t)
-{
-	int err = 0;
-
-	drop(l);
-	if (is_connection(t))
-		err = open_connection(l, t);
-	l->pid = sys_getpid();
-	if (err < 0 && !(l->connecting && l->kept))
-		drop(l);
-	return err;
-}
-
 /* ---- lines ---- */
 
-static int write_file(const struct report_target *t, const char *line, size_t len)
-{
-	const int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK;
-	int fd = sys_open(t->path, flags, 0600);
-	long n;
+/* A report on its way. */
+struct task {
+	const struct session *s;
+	struct link *l;
+	const struct report_target *t;
+	struct report *r;
+	int32_t pid; /* ours */
+};
 
-	if (fd < 0)
-		return fd;
-	n = sys_write_quietly(fd, line, len);
-	sys_close(fd);
-	return (int)n;
-}
-
-/* A pipe that shows room takes a line whole; its O_NONBLOCK would be everybody's. */
-static int write_inherited(const struct session *s, int fd, const char *line, size_t len)
-{
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	const struct timespec at_once = {0};
-	long n;
-
-	if (!is_inherited(s, fd))
-		return -EBADF;
-	n = sys_send(fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n != -ENOTSOCK)
-		return n < 0 ? (int)n : 0;
-	if (SYS5(SYS_ppoll, &p, 1, &at_once, 0, 8) <= 0)
-		return -EAGAIN;
-	return (int)sys_write_quietly(fd, line, len);
-}
-
-/* A line that was cut in the middle ends its connection: the controller sees no end of it. */
-static int send_line(const struct session *s, const struct link *l, const struct report_target *t,
-		     const char *line, size_t len)
-{
-	long n;
-
-	if (t->kind == REPORT_FILE)
-		return write_file(t, line, len);
-	if (t->kind == REPORT_FD)
-		return write_inherited(s, t->fd, line, len);
-	n = sys_send(l->fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	return n == (long)len ? 0 : n < 0 ? (int)n : -EPIPE;
-}
-
-static int put(const struct session *s, struct link *l, const struct report_target *t,
-	       struct report *r)
+static int put(const struct task *k, struct report *r)
 {
 	char line[REPORT_LINE];
 	int err;
 
-	r->seq = l->seq + 1;
+	r->seq = k->l->seq + 1;
 	r->time = sys_now();
-	err = send_line(s, l, t, line, report_print(r, line));
+	err = link_send(k->s, k->l, k->t, line, report_print(r, line));
 	if (!err)
-		l->seq++, l->begun = true;
+		k->l->seq++, k->l->begun = true;
 	return err;
 }
 
-static int put_start(const struct session *s, struct link *l, const struct report_target *t,
-		     const struct report *of)
+/* What a report that is about no stream has of `of`. */
+static struct report beside(const struct report *of, enum report_event event)
 {
-	struct report r = {.event = REPORT_START,
-			   .by = of->by,
-			   .supervisor = of->supervisor,
-			   .session = of->session,
-			   .tag = of->tag};
+	return (struct report){.event = (uint8_t)event,
+			       .by = of->by,
+			       .supervisor = of->supervisor,
+			       .session = of->session,
+			       .tag = of->tag};
+}
 
-	if (of->supervisor) /* the supervisor itself, not the caller */
-		r.by = (struct report_process){.pid = sys_getpid(), .tid = sys_getpid()};
-	return put(s, l, t, &r);
+static int put_start(const struct task *k)
+{
+	struct report r = beside(k->r, REPORT_START);
+
+	if (r.supervisor) /* the supervisor itself, not the caller */
+		r.by = (struct report_process){.pid = k->pid, .tid = k->pid};
+	return put(k, &r);
 }
 
 /* Once for all that went missing before. */
-static int put_lost(const struct session *s, struct link *l, const struct report_target *t,
-		    const struct report *of)
+static int put_lost(const struct task *k)
 {
-	struct report r = {.event = REPORT_LOST,
-			   .by = of->by,
-			   .supervisor = of->supervisor,
-			   .session = of->session,
-			   .tag = of->tag,
-			   .count = us.lost};
-	int err = put(s, l, t, &r);
+	struct report r = beside(k->r, REPORT_LOST);
+	int err;
 
+	r.count = us.lost;
+	err = put(k, &r);
 	if (!err)
 		us.lost = 0;
 	return err;
 }
 
-static int put_all(const struct session *s, struct link *l, const struct report_target *t,
-		   struct report *r)
+static int put_all(const struct task *k)
 {
 	int err = 0;
 
-	if (!is_ours(l, t))
-		err = open_link(l, t);
-	else if (l->connecting)
-		err = check_connected(l);
-	if (!err && !l->begun)
-		err = put_start(s, l, t, r);
+	if (!link_is_ours(k->l, k->t, k->pid))
+		err = link_open(k->l, k->t, k->pid);
+	else if (k->l->connecting)
+		err = link_connected(k->l);
+	if (!err && !k->l->begun)
+		err = put_start(k);
 	if (!err && us.lost)
-		err = put_lost(s, l, t, r);
-	return err ? err : put(s, l, t, r);
+		err = put_lost(k);
+	return err ? err : put(k, k->r);
 }
 
 static bool is_broken(int err)
@@ -312,95 +150,61 @@ static bool is_broken(int err)
 }
 
 /* A controller that was started anew gets a new connection. */
-static int put_surely(const struct session *s, struct link *l, const struct report_target *t,
-		      struct report *r)
+static int put_surely(const struct task *k)
 {
-	int err = put_all(s, l, t, r);
+	int err = put_all(k);
 
-	if (!is_broken(err) || !is_connection(t))
+	if (!is_broken(err) || !link_is_connection(k->t))
 		return err;
-	drop(l);
-	if (l == &us.link)
-		us.have = 0;
-	return put_all(s, l, t, r);
+	link_drop(k->l);
+	if (k->l == &us.link)
+		answers_forget();
+	return put_all(k);
 }
 
 /* ---- answers ---- */
 
-static void take_answer(const char *line, size_t len)
+static struct report_process ourselves(void)
 {
-	struct report_answer a;
-	struct answer *slot;
-
-	if (!report_read_answer(line, len, &a))
-		return;
-	us.silent = false;
-	slot = &us.answers[a.seq % ANSWERS];
-	if (slot->state != ANSWER_AWAITED || slot->said.seq != a.seq)
-		return;
-	slot->said = a;
-	slot->state = ANSWER_HERE;
-}
-
-/* A line that does not end is no answer: its beginning is thrown away. */
-static void take_lines(void)
-{
-	char *line = us.in, *end;
-	size_t left = us.have;
-
-	while ((end = memchr(line, '\n', left))) {
-		take_answer(line, (size_t)(end - line));
-		left -= (size_t)(end + 1 - line);
-		line = end + 1;
-	}
-	if (left == sizeof(us.in))
-		left = 0;
-	memmove(us.in, line, left);
-	us.have = left;
+	return (struct report_process){.pid = sys_getpid(), .tid = sys_gettid()};
 }
 
 /* Bounded: a controller that never stops talking must not hold the program up. */
-static void listen_now(const struct report_target *t)
+static void listen_now(const struct report_target *t, int32_t pid)
 {
 	long n = 1;
 
-	for (int i = 0; i < 8 && n > 0 && is_ours(&us.link, t) && !us.link.connecting; i++) {
-		n = sys_recv(us.link.fd, us.in + us.have, sizeof(us.in) - us.have, MSG_DONTWAIT);
-		if (n > 0) {
-			us.have += (size_t)n;
-			take_lines();
-		}
+	for (int i = 0; i < 8 && n > 0 && link_is_ours(&us.link, t, pid) && !us.link.connecting;
+	     i++) {
+		size_t size;
+		char *room = answers_room(&size);
+
+		n = sys_recv(us.link.fd, room, size, MSG_DONTWAIT);
+		if (n > 0)
+			answers_take((size_t)n);
 	}
 	if (n == 0 || is_broken((int)n)) {
-		drop(&us.link);
-		us.have = 0;
+		link_drop(&us.link);
+		answers_forget();
 	}
 }
 
 void reporter_listen(const struct session *s)
 {
+	const struct report_process self = ourselves();
 	struct report_target t;
 
-	if (report_target(s->settings.text + s->settings.report, &t) || !lock())
+	if (report_target(s->settings.text + s->settings.report, &t) || !lock(&self))
 		return;
-	listen_now(&t);
+	listen_now(&t, self.pid);
 	unlock();
-}
-
-/* A place for the answer to a report. */
-static void expect(uint32_t seq)
-{
-	struct answer *a = &us.answers[seq % ANSWERS];
-
-	a->said.seq = seq;
-	a->state = ANSWER_AWAITED;
 }
 
 /* The answer on a connection that cannot be kept: the one place where a report is waited for. */
 static bool answer_at_once(const struct link *l, uint32_t seq, uint64_t until,
 			   struct report_answer *out)
 {
-	char line[ANSWER_LINE], *end;
+	char line[REPORTER_ANSWER], *end;
 	size_t have = 0;
 	long n = 1;
 
@@ -421,34 +225,20 @@ static bool answer_at_once(const struct link *l, uint32_t seq, uint64_t until,
 
 int reporter_answer(const struct session *s, int32_t pid, uint32_t seq, struct report_answer *out)
 {
-	struct answer *slot = &us.answers[seq % ANSWERS];
+	const struct report_process self = ourselves();
 	struct report_target t;
-	int found = 0;
+	int found;
 
-	if (pid != sys_getpid())
+	if (pid != self.pid)
 		return -EPIPE;
-	if (report_target(s->settings.text + s->settings.report, &t) || !lock())
+	if (report_target(s->settings.text + s->settings.report, &t) || !lock(&self))
 		return 0;
-	listen_now(&t);
-	if (slot->state == ANSWER_HERE && slot->said.seq == seq) {
-		*out = slot->said;
-		slot->state = ANSWER_NONE;
-		found = 1;
-	} else if (!is_ours(&us.link, &t) || slot->said.seq != seq) {
+	listen_now(&t, pid);
+	found = answers_get(seq, out);
+	if (found < 0 || (!found && !link_is_ours(&us.link, &t, pid)))
 		found = -EPIPE;
-	}
 	unlock();
 	return found;
-}
-
-void reporter_no_answer(void)
-{
-	us.silent = true;
-}
-
-bool reporter_is_silent(void)
-{
-	return us.silent;
 }
 
 int reporter_fd(void)
@@ -459,39 +249,40 @@ int reporter_fd(void)
 /* ---- what others call ---- */
 
 /* On a connection of its own. */
-static int put_once(const struct session *s, const struct report_target *t, struct report *r,
-		    uint64_t until, struct report_answer *answer)
+static int put_once(const struct task *of, uint64_t until, struct report_answer *answer)
 {
 	struct link l = {.fd = -1};
-	int err = put_surely(s, &l, t, r);
+	const struct task k = {of->s, &l, of->t, of->r, of->pid};
+	int err = put_surely(&k);
 
-	if (!err && until && is_connection(t))
-		err = answer_at_once(&l, r->seq, until, answer) ? 1 : -ETIMEDOUT;
-	drop(&l);
+	if (!err && until && link_is_connection(k.t))
+		err = answer_at_once(&l, k.r->seq, until, answer) ? 1 : -ETIMEDOUT;
+	link_drop(&l);
 	return err;
 }
 
-static int put_kept(const struct session *s, const struct report_target *t, struct report *r,
-		    uint64_t until, struct report_answer *answer)
+static int put_kept(const struct task *k, uint64_t until, struct report_answer *answer)
 {
-	struct link *l = &us.link;
-	int err = put_surely(s, l, t, r);
+	int err = put_surely(k);
 
-	if (!is_connection(t) || l->kept) {
+	if (!link_is_connection(k->t) || k->l->kept) {
 		if (!err && until)
-			expect(r->seq);
+			answers_expect(k->r->seq);
 		return err;
 	}
 	if (!err && until)
-		err = answer_at_once(l, r->seq, until, answer) ? 1 : -ETIMEDOUT;
-	drop(l);
+		err = answer_at_once(k->l, k->r->seq, until, answer) ? 1 : -ETIMEDOUT;
+	link_drop(k->l);
 	return err;
 }
 
 int reporter_send(const struct session *s, struct report *r, uint64_t until,
 		  struct report_answer *answer)
 {
+	/* What the library reports is of this process and thread. */
+	const struct report_process self = host()->supervisor ? ourselves() : r->by;
 	struct report_target t;
+	const struct task k = {s, &us.link, &t, r, self.pid};
 	char id[17];
 	int err;
 
@@ -501,9 +292,9 @@ int reporter_send(const struct session *s, struct report *r, uint64_t until,
 	r->supervisor = host()->supervisor;
 	if (report_target(s->settings.text + s->settings.report, &t))
 		return -EINVAL;
-	if (!lock())
-		return put_once(s, &t, r, until, answer);
-	err = put_kept(s, &t, r, until, answer);
+	if (!lock(&self))
+		return put_once(&k, until, answer);
+	err = put_kept(&k, until, answer);
 	unlock();
 	return err;
 }
@@ -513,7 +304,7 @@ void reporter_who(const struct stream *st, struct report_process *p)
 	if (host()->who)
 		host()->who(st, p);
 	else
-		*p = (struct report_process){.pid = sys_getpid(), .tid = sys_gettid()};
+		*p = ourselves();
 }
 
 /* The number is spent, so that a gap shows. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* reporter_link.h - what reporter.c (the connection) gives to reporter_stream.c (who uses it when). */
+/*
+ * reporter_link.h - what the rooms of the reporter share: reporter_link.c (a way to the controller),
+ * reporter.c (the process's one), reporter_answer.c (what comes back), reporter_stream.c (when).
+ */
 #ifndef SOCKSHIM_REPORTER_LINK_H
 #define SOCKSHIM_REPORTER_LINK_H
 
@@ -13,6 +16,45 @@ struct link {
 	uint32_t seq;
 	bool begun, kept, connecting;
 };
+
+/* ---- reporter_link.c ---- */
+
+bool link_is_connection(const struct report_target *t);
+
+/* Is it this process's, and its descriptor still what it was? */
+bool link_is_ours(const struct link *l, const struct report_target *t, int32_t pid);
+
+/* 0, or -errno; -EAGAIN with `connecting`: the listener's queue is full. Closes what there was. */
+int link_open(struct link *l, const struct report_target *t, int32_t pid);
+
+/* Of one that is connecting: over loopback the kernel has the answer at once, else -EAGAIN. */
+int link_connected(struct link *l);
+
+/* Also a copy that fork(2) has left us; never a number that is somebody else's by now. */
+void link_drop(struct link *l);
+
+/* A line that was cut in the middle ends its connection (-EPIPE): the controller sees no end of it. */
+int link_send(const struct session *s, const struct link *l, const struct report_target *t,
+	      const char *line, size_t len);
+
+/* ---- reporter_answer.c; under the lock ---- */
+
+#define REPORTER_ANSWER 1024 /* bytes of an answer's line at most */
+
+/* A place for the answer to a report. */
+void answers_expect(uint32_t seq);
+
+/* 1: here it is; 0: not yet; -1: nobody expects it any more. */
+int answers_get(uint32_t seq, struct report_answer *out);
+
+/* Where to read to; then how many bytes came. */
+char *answers_room(size_t *size);
+void answers_take(size_t n);
+
+/* The beginning of a line whose connection is gone. */
+void answers_forget(void);
+
+/* ---- reporter.c ---- */
 
 /*
  * Sends it, with r->seq; the head's fields and nothing of the process are filled in. 0; -EAGAIN: the

@@ -158,7 +158,7 @@ static int send_connect(struct stream *st, const struct session *s, int fd,
 	r.ack = wants_answer(s);
 	err = reporter_send(s, &r, r.ack ? st->report.until : 0, &answer);
 	st->report.seq = err < 0 ? 0 : r.seq;
-	st->report.pid = sys_getpid();
+	st->report.pid = r.supervisor ? sys_getpid() : r.by.pid;
 	if (err == 1)
 		return obey(st, &answer);
 	if (!err)

@@ -97,3 +97,18 @@ more()
 	}
 	both check
 }
+
+# Connect and reply are two reports: a send each, who (getpid, gettid), where from and which (getsockname, getsockopt),
+# is the descriptor still ours (getpid, getsockopt); and once whether the socket blocks.
+@test "a report is one send, and six system calls that fill it in" {
+	local without
+
+	run each
+	without=$output
+	in_prog bash -c '"$1" listen "$2" >/dev/null 2>&1 & echo $!' - "$T/build/sockshimctl" "$T/tmp/heard" >"$T/tmp/heard.pid"
+	wait_for 10 test -S "$T/tmp/heard"
+	run each -o "Report=unix:$T/tmp/heard"
+	in_prog kill "$(<"$T/tmp/heard.pid")"
+	run more "$without" "$output"
+	expect_output "$(printf '%s\n' 'fcntl 20' 'getpid 80' 'getsockname 40' 'getsockopt 80' 'gettid 40' 'sendto 40')"
+}
