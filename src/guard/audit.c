@@ -167,6 +167,7 @@ bool audit_filtered(const struct seccomp_notif *n)
 		c.domain = 0;
 		d.reason = filter_is_foreign(&n->data)	   ? AUDIT_REASON_ABI
 			   : n->data.nr == SYS_pidfd_getfd ? REASON_INHERITED
+			   : n->data.nr == SYS_request_key ? REASON_DNS
 							   : AUDIT_REASON_IO_URING;
 	}
 	d.verdict = VERDICT_REFUSE;

@@ -49,6 +49,7 @@ enum label {
 	OPTION_IP,
 	OPTION_IP6,
 	SENDTO,
+	KEY,
 	GATE,
 	AWAY,
 	ALLOW,
@@ -59,6 +60,7 @@ enum label {
 	NO_PROTOCOL,
 	NO_TYPE,
 	NO_RIGHT,
+	NO_KEY,
 	BAD_TYPE,
 	LABELS,
 	LABELS_MAX = LABELS + 64 /* those of put_search() */
@@ -145,25 +147,27 @@ struct fate {
 	uint8_t to; /* enum label */
 };
 
-#define FATES_MAX 16
+#define FATES_MAX 17
 
 #if defined __x86_64__
 #define ARCH_OWN AUDIT_ARCH_X86_64
 #define ARCH_OTHER AUDIT_ARCH_I386
 #define X32 0x40000000u
-/* socketcall, socket, bind, connect, listen, setsockopt, sendto, sendmsg, sendmmsg, io_uring_* */
+/* socketcall, socket, bind, connect, listen, setsockopt, sendto, sendmsg, sendmmsg, io_uring_*, pidfd_getfd,
+ * request_key */
 static const uint32_t other_numbers[] = {
-	102, 345, 359, 361, 362, 363, 366, 369, 370, 425, 426, 427, SYS_pidfd_getfd};
+	102, 345, 359, 361, 362, 363, 366, 369, 370, 425, 426, 427, SYS_pidfd_getfd, 287};
 /* socket connect sendto sendmsg bind listen setsockopt sendmmsg; 5xx: those with x32's structures */
 static const uint32_t x32_numbers[] = {
 	X32 | 41,  X32 | 42,  X32 | 44,	 X32 | 46,  X32 | 49,
 	X32 | 50,  X32 | 54,  X32 | 307, X32 | 425, X32 | 426,
-	X32 | 427, X32 | 518, X32 | 538, X32 | 541, X32 | SYS_pidfd_getfd};
+	X32 | 427, X32 | 518, X32 | 538, X32 | 541, X32 | SYS_pidfd_getfd,
+	X32 | 249};
 #elif defined __aarch64__
 #define ARCH_OWN AUDIT_ARCH_AARCH64
 #define ARCH_OTHER AUDIT_ARCH_ARM
 static const uint32_t other_numbers[] = {
-	102, 281, 282, 283, 284, 290, 294, 296, 374, 425, 426, 427, SYS_pidfd_getfd};
+	102, 281, 282, 283, 284, 290, 294, 296, 374, 425, 426, 427, SYS_pidfd_getfd, 310};
 #endif
 
 static const struct fate own_numbers[] = {
@@ -178,6 +182,7 @@ static const struct fate own_numbers[] = {
 	{IO_URING_SETUP, NO_CALL},
 	{IO_URING_ENTER, NO_CALL},
 	{IO_URING_REGISTER, NO_CALL},
+	{SYS_request_key, KEY},
 	{SYS_pidfd_getfd, NO_RIGHT}, /* sockets of processes outside of the session */
 #if defined __x86_64__
 	/* Linux before 5.5 takes x32's own numbers without the bit, too. */
@@ -347,6 +352,17 @@ static void put_option(struct build *b)
 	go(b, ALLOW);
 }
 
+/* With words for it the kernel starts a program of the system's that looks for the key: in the DNS. */
+static void put_key(struct build *b)
+{
+	here(b, KEY);
+	load(b, ARG(2));
+	unless(b, 0, NO_KEY);
+	load(b, ARG_HIGH(2));
+	when(b, 0, ALLOW);
+	go(b, NO_KEY);
+}
+
 /* Without an address it is send(2): free. The data of MSG_FASTOPEN would leave in a SYN. */
 static void put_sendto(struct build *b)
 {
@@ -386,6 +402,7 @@ static void put_endings(struct build *b)
 	refusal(b, NO_PROTOCOL, EPROTONOSUPPORT);
 	refusal(b, NO_TYPE, ESOCKTNOSUPPORT);
 	refusal(b, NO_RIGHT, EPERM);
+	refusal(b, NO_KEY, ENOKEY);
 	refusal(b, BAD_TYPE, EINVAL);
 }
 
@@ -424,6 +441,7 @@ size_t filter_build(struct sock_filter out[static FILTER_MAX], uint64_t gate, bo
 	put_foreign(&b);
 	put_socket(&b);
 	put_option(&b);
+	put_key(&b);
 	put_sendto(&b);
 	put_gate(&b, gate);
 	put_endings(&b);

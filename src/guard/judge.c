@@ -574,27 +574,26 @@ void judge_event(struct pending *p)
 	}
 }
 
-/* Nobody waits: the connection is taken back before the program could use what is half of one. */
-static void abandon(struct pending *p)
+/* The connection is taken back, so that the program cannot use what is half of one. */
+static void take_back(struct pending *p)
 {
 	if (p->kind == PENDING_PROXY)
 		audit_end(p, ECANCELED);
 	if (p->kind != PENDING_SEND)
 		sys_disconnect(p->caller.fd);
-	pending_drop(p);
 }
 
 /*
  * The kernel goes on with such a connect, and so it is with a direct one. A stream's end of the
- * handshake would come when nobody keeps the program from the socket: it is taken down.
+ * handshake would come when nobody keeps the program from the socket: it is taken down, and only then
+ * does the program go on.
  */
 static void give_up(struct pending *p)
 {
+	if (p->kind != PENDING_DIRECT)
+		take_back(p);
 	supervisor_answer(p->id, -EINPROGRESS);
-	if (p->kind == PENDING_DIRECT)
-		pending_drop(p);
-	else
-		abandon(p);
+	pending_drop(p);
 }
 
 void judge_deadline(struct pending *p)
@@ -607,6 +606,8 @@ void judge_deadline(struct pending *p)
 
 void judge_caller(struct pending *p)
 {
-	if (!supervisor_waits(p->id))
-		abandon(p);
+	if (supervisor_waits(p->id))
+		return;
+	take_back(p);
+	pending_drop(p);
 }

@@ -128,6 +128,10 @@ WRAP long syscall(long number, ...)
 				PTR(char **, a[3]), (int)a[4]);
 	case SYS_io_uring_setup:
 		return libc_result(-ENOSYS);
+	case SYS_request_key:
+		if (a[2]) /* the kernel would start a program that looks for it, perhaps in the DNS */
+			return libc_result(-ENOKEY);
+		break;
 	case SYS_pidfd_getfd:
 		return pidfd_getfd((int)a[0], (int)a[1], (unsigned int)a[2]);
 	case SYS_seccomp:

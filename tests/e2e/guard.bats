@@ -187,6 +187,22 @@ bypass()
 	assert_no_packets
 }
 
+@test "the kernel is not made to look for keys, perhaps in the DNS" {
+	check()
+	{
+		run in_prog "$T/build/tests/e2e/bypass" request-key
+		expect_output went # so that the rest means something
+		bypass request-key
+		expect_output ENOKEY
+		LIMIT=10 run shim -q -o Guard=off "$T/build/tests/e2e/bypass" request-key
+		expect_output ENOKEY
+		bypass inline-request-key
+		expect_output ENOKEY
+	}
+	both check
+	assert_no_packets
+}
+
 @test "datagrams and raw sockets by inline system calls" {
 	local way
 
