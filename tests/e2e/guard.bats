@@ -463,28 +463,6 @@ under()
 	through_proxy
 }
 
-# calls_of GUARD: the system calls of a program's one connect and what follows, but for those that wait: that the
-# proxy has not answered yet is chance.
-calls_of()
-{
-	in_prog --root rm -f "$T/tmp/calls"
-	shim -o "Guard=$1" strace -f -qq -o "$T/tmp/calls" "$T/build/tests/e2e/sockets" plain "$WEB_IP4" || return 1
-	sed -n '/socket(AF_INET, SOCK_STREAM/,$p' "$T/tmp/calls" | grep -cv 'poll(\|EAGAIN'
-}
-
-@test "the library makes no more system calls than without the guard" {
-	check()
-	{
-		local with without
-
-		with=$(calls_of require)
-		without=$(calls_of off)
-		[ "$with" -gt 5 ] || fail 'nothing was counted'
-		[ "$with" -le "$without" ] || fail "$with with the guard, $without without"
-	}
-	both check
-}
-
 @test "attempts are counted, and said with -v" {
 	run --separate-stderr shim -v "$T/build/tests/e2e/static_leak" udp-sendto
 	expect_match "$stderr" "refused: send to $WEB_IP4:80: datagrams .*at static_leak.0x"
