@@ -10,9 +10,14 @@
 
 #include "pend.h"
 
-WRAP ssize_t write(int fd, const void *data, size_t len)
+static SLOWLY ssize_t write_slowly(int fd, const void *data, size_t len)
 {
 	return pend_may_write(fd, 0) ? real.write(fd, data, len) : -1;
+}
+
+WRAP ssize_t write(int fd, const void *data, size_t len)
+{
+	return pend_idle() ? real_table.write(fd, data, len) : write_slowly(fd, data, len);
 }
 
 WRAP ssize_t writev(int fd, const struct iovec *v, int count)
@@ -20,9 +25,15 @@ WRAP ssize_t writev(int fd, const struct iovec *v, int count)
 	return pend_may_write(fd, 0) ? real.writev(fd, v, count) : -1;
 }
 
-WRAP ssize_t send(int fd, const void *data, size_t len, int flags)
+static SLOWLY ssize_t send_slowly(int fd, const void *data, size_t len, int flags)
 {
 	return pend_may_write(fd, flags) ? real.send(fd, data, len, flags) : -1;
+}
+
+WRAP ssize_t send(int fd, const void *data, size_t len, int flags)
+{
+	return pend_idle() ? real_table.send(fd, data, len, flags)
+			   : send_slowly(fd, data, len, flags);
 }
 
 WRAP ssize_t sendfile(int out, int in, off_t *offset, size_t len)

@@ -15,12 +15,23 @@
 		 ? real_table.real_one                                                             \
 		 : libc_result(number(__VA_ARGS__)))
 
-WRAP ssize_t read(int fd, void *data, size_t len)
+static inline __attribute__((always_inline)) bool idle(void)
+{
+	return pend_idle() &&
+	       __builtin_expect(!atomic_load_explicit(&asked_any, memory_order_relaxed), 1);
+}
+
+static SLOWLY ssize_t read_slowly(int fd, void *data, size_t len)
 {
 	if (!pend_may_read(fd, 0))
 		return -1;
 	return asked_is(fd) ? asked_recv(fd, data, len, 0, NULL, NULL)
 			    : READ(read(fd, data, len), SYS3, SYS_read, fd, data, len);
+}
+
+WRAP ssize_t read(int fd, void *data, size_t len)
+{
+	return idle() ? real_table.read(fd, data, len) : read_slowly(fd, data, len);
 }
 
 WRAP ssize_t __read_chk(int fd, void *data, size_t len, size_t size)
@@ -43,12 +54,17 @@ WRAP ssize_t readv(int fd, const struct iovec *v, int count)
 	return libc_result(asked_receive(fd, &m, 0));
 }
 
-WRAP ssize_t recv(int fd, void *data, size_t len, int flags)
+static SLOWLY ssize_t recv_slowly(int fd, void *data, size_t len, int flags)
 {
 	if (!pend_may_read(fd, flags))
 		return -1;
 	return asked_is(fd) ? asked_recv(fd, data, len, flags, NULL, NULL)
 			    : real.recv(fd, data, len, flags);
+}
+
+WRAP ssize_t recv(int fd, void *data, size_t len, int flags)
+{
+	return idle() ? real_table.recv(fd, data, len, flags) : recv_slowly(fd, data, len, flags);
 }
 
 WRAP ssize_t __recv_chk(int fd, void *data, size_t len, size_t size, int flags)

@@ -31,6 +31,16 @@ static inline bool pend_any(void)
 	return __builtin_expect(atomic_load_explicit(&pend_hot, memory_order_relaxed) != 0, 0);
 }
 
+/*
+ * Nothing under way, and libc's functions known. Asked first, with all else in a function of its own,
+ * it leaves a hook that saves no register: a nanosecond of three.
+ */
+static inline bool pend_idle(void)
+{
+	return __builtin_expect(
+		!pend_any() && atomic_load_explicit(&real_ready, memory_order_acquire), 1);
+}
+
 /* fds.c: the bits. */
 bool fds_ready(void); /* is there memory for them? */
 bool fds_maybe(int fd);
