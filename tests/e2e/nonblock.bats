@@ -92,6 +92,52 @@ print(none, 0.3 <= took < 0.35, seen() == before, s.connect_ex(to))'
 	both check
 }
 
+@test "no thread, descriptor or handler comes of names, waits, and connections that are made, refused or given up" {
+	proxy_up embedded --delay 50
+	check()
+	{
+		run shim -q "$PYTHON" -c '
+import os, select, socket
+def seen():
+    status = open("/proc/self/status").read()
+    lines = [l for l in status.split("\n") if l.startswith(("Threads", "SigCgt", "SigBlk", "SigIgn"))]
+    return lines, sorted((n, os.readlink("/proc/self/fd/" + n)) for n in os.listdir("/proc/self/fd")
+                         if os.path.exists("/proc/self/fd/" + n))
+def named(port):
+    return socket.getaddrinfo("web.far.test", port, socket.AF_INET, socket.SOCK_STREAM)[0][4]
+def waiting(s):
+    with select.epoll() as ep:
+        ep.register(s, select.EPOLLOUT)
+        s.connect_ex(named(80))
+        ep.poll()
+        return s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+def polled(s):
+    s.connect_ex(named(9))
+    poll = select.poll()
+    poll.register(s, select.POLLOUT)
+    poll.poll()
+    return s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+def given_up(s):
+    return s.connect_ex(named(80))
+def waited_for(s):
+    s.setblocking(True)
+    s.connect(named(80))
+    s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    while s.recv(4096):
+        pass
+    return 0
+def one(what):
+    with socket.socket() as s:
+        s.setblocking(False)
+        return what(s)
+before = seen()
+got = [one(what) for what in (waiting, polled, given_up, waited_for) * 3]
+print(got == [0, 111, 115, 0] * 3, seen() == before or (before, seen()))'
+		expect_output 'True True'
+	}
+	both check
+}
+
 @test "HandshakeTimeout ends a connection in progress: ETIMEDOUT" {
 	proxy_use fake
 	run shim -q -o HandshakeTimeout=0.3 "$PYTHON" -c '
