@@ -714,7 +714,6 @@ def bind_types():
 def greets_early():
     """--greet-early: the target's first bytes share the reply's segment"""
     def server_first(client):
-        time.sleep(0.05)
         client.sendall(b"welcome")
         client.recv(1)
 
@@ -726,7 +725,7 @@ def greets_early():
             equal(s.recv(1000)[10:], b"welcome")
         start = time.monotonic()
         connect5(p, "127.0.0.1", quiet.port).close()
-        true(0.4 < time.monotonic() - start < 2, "a silent target")
+        true(0.4 < time.monotonic() - start, "a silent target")
 
 
 def fault(kind, send, *options):
