@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* hook_option.c - options and control messages by which the kernel sends, or sends elsewhere. */
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "gate.h"
 #include "pend.h"
@@ -78,6 +80,19 @@ static bool is_harmless(int level, int option, const void *value, socklen_t len)
 	return false;
 }
 
+/* curl --interface ADDRESS tries it as a device first, and goes on when there is none. */
+static bool is_absent(int fd, const void *name, socklen_t len)
+{
+	struct ifreq device = {0};
+
+	if (len >= sizeof(device.ifr_name))
+		len = sizeof(device.ifr_name) - 1;
+	if (!readable(name, len))
+		return false;
+	memcpy(device.ifr_name, name, len);
+	return device.ifr_name[0] && SYS3(SYS_ioctl, fd, SIOCGIFINDEX, &device) == -ENODEV;
+}
+
 static int option_check(int level, int option)
 {
 	struct call c = {.kind = CALL_OPTION, .domain = AF_INET, .level = level, .option = option};
@@ -116,6 +131,8 @@ WRAP int setsockopt(int fd, int level, int option, const void *value, socklen_t 
 	if (level == SOL_SOCKET &&
 	    (option == SO_SNDTIMEO || option == SO_RCVTIMEO || option == SO_RCVLOWAT))
 		pend_limits = true;
+	if (level == SOL_SOCKET && option == SO_BINDTODEVICE && is_absent(fd, value, len))
+		return (int)libc_result(-ENODEV);
 	if ((level == IPPROTO_IP || level == IPPROTO_IPV6 || level == SOL_SOCKET ||
 	     level == IPPROTO_SCTP) &&
 	    !is_harmless(level, option, value, len))

@@ -199,6 +199,8 @@ FRAGMENT(setsockopt)
 	FAILS(setsockopt(udp(), IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)), ENODEV);
 	/* what leads elsewhere than the kernel's own route; taking it back is harmless */
 	FAILS(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "cable", 6), EPERM);
+	FAILS(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "192.0.2.2", 10), ENODEV);
+	FAILS(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "a name far too long", 20), ENODEV);
 	FAILS(setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &two, sizeof(two)), EPERM);
 	FAILS(setsockopt(fd, IPPROTO_IP, IP_OPTIONS, lsrr, sizeof(lsrr)), EPERM);
 	FAILS(setsockopt(fd6, IPPROTO_IPV6, IPV6_RTHDR, lsrr, sizeof(lsrr)), EPERM);
