@@ -351,7 +351,7 @@ def lines(server, start):
 def via_asks_for_what_it_should():
     """via: a path of three, the setting set and reset, others' and late streams given back, Tor's own left alone"""
     with Tor(answers=VIA) as t:
-        status, out, err = tor(t, "via", "--each-exit", "--", "sh", "-c", "echo $TOR_EXIT_NICKNAME; sleep 0.2")
+        status, out, err = tor(t, "via", "--each-exit", "--", "sh", "-c", "echo $TOR_EXIT_NICKNAME")
         equal((status, err), (0, ""), out)
         fields = out.split()
         equal((fields[0], fields[1], fields[2], fields[-1]), (base64.b64decode("C" * 27 + "=").hex().upper(), "way/out", "ok", "way/out"))
@@ -389,10 +389,9 @@ def via_circuits_fail():
         equal(len(lines(t, b"EXTENDCIRCUIT")), 3)
         equal(lines(t, b"RESETCONF"), ["RESETCONF __LeaveStreamsUnattached"])
     with Tor(answers={**VIA, "EXTENDCIRCUIT": None}) as t:
-        begin = time.monotonic()
         status, out, err = tor(t, "via", "--each-exit", "true")
         equal(status, 1)
-        true("control port: " in err and time.monotonic() - begin < 5, err)
+        true("control port: " in err, err)
         equal(lines(t, b"RESETCONF"), ["RESETCONF __LeaveStreamsUnattached"])
 
 

@@ -482,8 +482,11 @@ ci()
 	rm -rf "$T/tmp/ci"
 	install -d -m 777 "$T/tmp/ci"
 	"$PYTHON" "$E2E/formats/steps.py" "$REPO/conf/ci/$file" "$@" >"$T/tmp/ci.sh"
-	run in_prog env -C "$T/tmp/ci" PATH="$T/build:$PATH" GITHUB_OUTPUT="$T/tmp/ci/output" GITHUB_PATH="$T/tmp/ci/path" \
-		GITHUB_ACTION_PATH=/nonexistent bash "$T/tmp/ci.sh"
+	touch "$T/tmp/ci/path"
+	chmod 666 "$T/tmp/ci/path"
+	LIMIT=${CI_LIMIT:-30} run in_prog env -C "$T/tmp/ci" PATH="${CI_PATH-$T/build:$PATH}" GITHUB_OUTPUT="$T/tmp/ci/output" \
+		GITHUB_PATH="$T/tmp/ci/path" GITHUB_ACTION_PATH="$T/tmp/tree/conf/ci/github" CFLAGS=-O0 MAKEFLAGS=-j2 \
+		bash "$T/tmp/ci.sh"
 }
 
 @test "the GitHub action and the GitLab template: their scripts, and what they publish" {
@@ -516,4 +519,15 @@ ci()
 		expect_status 7
 	}
 	both check
+}
+
+@test "the GitHub action builds sockshim where it is not installed" {
+	mkdir "$T/tmp/tree"
+	cp -R "$REPO"/{Makefile,src,include,conf,man} "$T/tmp/tree"
+	CI_PATH=/usr/bin:/bin CI_LIMIT=300 ci github/action.yml command='curl -sS http://web.far.test/' proxy="$PROXY"
+	expect_status 0
+	expect_match "$output" "$WEB_BODY"
+	[ "$(<"$T/tmp/ci/path")" = "$T/tmp/tree/build" ] || fail 'path'
+	"$PYTHON" "$E2E/formats/check.py" sarif "$T/tmp/ci/sockshim-audit.sarif"
+	rm -r "$T/tmp/tree"
 }

@@ -403,16 +403,14 @@ attached()
 }
 
 @test "tor via: failures are told, as text and as JUnit, and end soon" {
-	SECONDS=0
 	LIMIT=60 run --separate-stderr ctl tor via -e exit1,exit2 -- curl -sS "http://$WEB_IP4:7009/"
 	expect_status 1
 	[ "$(grep -cE ' exit [0-9]+ .*curl: ' <<<"$output")" -eq 2 ] || fail 'lines'
 	LIMIT=60 run --separate-stderr ctl tor via --junit -E -- sh -c '[ "$TOR_EXIT_NICKNAME" != exit3 ]'
 	expect_status 1
 	[ "$(stem junit <<<"$output")" = '4 1 exit3' ] || fail junit
-	LIMIT=60 run --separate-stderr ctl tor via -t 1 -e exit1 -- sleep 50
+	LIMIT=60 run --separate-stderr ctl tor via -t 1 -e exit1 -- sleep 500
 	expect_match "$output" ' timeout '
-	[ "$SECONDS" -lt 30 ] || fail 'slow'
 	run ctl tor via -e nobody -- true
 	expect_status 1
 	unattached 0

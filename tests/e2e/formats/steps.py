@@ -28,6 +28,7 @@ if 'runs' in ci:  # a composite action
             assert '${{' not in step['run'], 'an input in a script would be run'
             print('env', *map(shlex.quote, words), 'bash --noprofile --norc -eo pipefail -c',
                   shlex.quote(step['run']))
+            print('while read -r p; do PATH=$p:$PATH; done <"$GITHUB_PATH"')  # as the runner does between steps
 else:
     job = ci['.sockshim-audit']
     assert job['artifacts']['when'] == 'always'
