@@ -22,6 +22,12 @@ setup()
 	capture_start
 }
 
+# In all of them; port 1 is where some are told that the proxy is.
+teardown()
+{
+	assert_nothing_past "$PROXY_IP.$PROXY_PORT" "$PROXY_IP.1" && assert_no_dns_questions
+}
+
 teardown_file()
 {
 	net_down
