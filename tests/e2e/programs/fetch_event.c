@@ -37,8 +37,9 @@ static void on_event(struct bufferevent *b, short what, void *arg)
 	if (what & BEV_EVENT_ERROR) {
 		int dns_error = bufferevent_socket_get_dns_error(b);
 
-		fprintf(stderr, "%s\n", dns_error ? evutil_gai_strerror(dns_error) :
-			evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+		fprintf(stderr, "%s\n",
+			dns_error ? evutil_gai_strerror(dns_error)
+				  : evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
 		failed = 1;
 	}
 	end(b);

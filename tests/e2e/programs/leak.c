@@ -159,8 +159,11 @@ static long raw_icmp(void)
 /* A SYN made by hand, as port scanners do: a raw socket of a stream's protocol is no stream. */
 static long raw_tcp(void)
 {
-	struct tcphdr syn = {.th_sport = htons(4321), .th_dport = to.v4.sin_port, .th_off = 5,
-			     .th_flags = TH_SYN, .th_win = htons(1024)};
+	struct tcphdr syn = {.th_sport = htons(4321),
+			     .th_dport = to.v4.sin_port,
+			     .th_off = 5,
+			     .th_flags = TH_SYN,
+			     .th_win = htons(1024)};
 	int fd = socket(to.any.sa_family, SOCK_RAW, IPPROTO_TCP);
 
 	return fd < 0 ? -1 : sendto(fd, &syn, sizeof(syn), 0, &to.any, to_len);
