@@ -92,6 +92,23 @@ gives_virtual()
 	quiet
 }
 
+@test "the reverse of a real address is the proxy's to know, where it resolves" {
+	check()
+	{
+		local PROXY=tor://$PROXY_IP:$PROXY_PORT
+
+		run shim -o Resolve=remote "$T/build/tests/e2e/resolve" getnameinfo "$WEB_IP4"
+		expect_output 'web.far.test http'
+		run shim -o Resolve=remote "$T/build/tests/e2e/resolve" gethostbyaddr "$WEB_IP4"
+		expect_match "$output" 'web\.far\.test'
+		run shim -o Resolve=remote getent hosts "$WEB_IP4"
+		expect_match "$output" 'web\.far\.test'
+	}
+	both check
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+	assert_no_dns_questions
+}
+
 @test "getent, perl and python see whole answers" {
 	check()
 	{

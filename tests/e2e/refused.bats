@@ -117,6 +117,62 @@ SURVIVABLE='EPERM|EACCES|ENETUNREACH|EHOSTUNREACH|ECONNREFUSED|EPROTONOSUPPORT|E
 	refused "$SURVIVABLE" sctp
 }
 
+# Numbers as the kernel has them: not every libc knows all of these.
+@test "families and protocols that no proxy speaks: in dynamic and in static programs" {
+	check()
+	{
+		local program what family type protocol
+
+		for program in leak static_leak; do
+			while read -r what family type protocol; do
+				LIMIT=10 run shim -q "$T/build/tests/e2e/$program" family "$family" "$type" "$protocol"
+				[[ "$status" = 1 && "$output" =~ ^($SURVIVABLE)$ ]] || fail "$program: $what"
+			done <<-'END'
+				appletalk 5 2 0
+				packet 17 3 3
+				rds 21 5 0
+				tipc 30 1 0
+				bluetooth 31 1 3
+				rxrpc 33 2 2
+				vsock 40 1 0
+				vsock-datagrams 40 2 0
+				kcm 41 5 0
+				qipcrtr 42 2 0
+				smc 43 1 0
+				xdp 44 3 0
+				mctp 45 2 0
+				sctp 2 1 132
+				sctp6 10 5 132
+				dccp 2 6 33
+				udp-lite 2 2 136
+				udp-lite6 10 2 136
+				mptcp 2 1 262
+				mptcp6 10 1 262
+			END
+		done
+	}
+	both check
+	assert_no_packets
+}
+
+@test "DNS over TLS and over HTTPS are the TCP that they are" {
+	check()
+	{
+		run shim bash -c 'exec 3<>/dev/tcp/web.far.test/853 && read -r line <&3 && echo "$line"'
+		expect_output '220 server speaks first'
+		# the server knows no TLS: what matters is where the question went
+		run shim -v curl -sS -m 10 --doh-url https://web.far.test:7004/dns-query http://other.far.test/
+		[ "$status" != 0 ] || fail 'there is no such server'
+		expect_match "$output" 'web.far.test:7004 through'
+	}
+	far_start dot socat TCP-LISTEN:853,fork,reuseaddr TCP:203.0.113.80:7001
+	wait_for 10 far_listening 853
+	both check
+	far_stop dot
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+	assert_no_dns_questions
+}
+
 @test "libc's syscall()" {
 	refused "$SURVIVABLE" syscall-sendto
 	refused "$SURVIVABLE" syscall-sendmsg

@@ -325,6 +325,15 @@ static long tcp_nonblocking(void)
 	return result;
 }
 
+/* "family F TYPE PROTOCOL": there is to be no such socket. */
+static int family(char **words)
+{
+	int fd = socket(atoi(words[0]), atoi(words[1]), atoi(words[2]));
+
+	puts(fd >= 0 ? "went" : strerrorname_np(errno));
+	return fd < 0;
+}
+
 static const struct {
 	const char *name;
 	long (*run)(void);
@@ -365,6 +374,8 @@ static const struct {
 
 int main(int argc, char **argv)
 {
+	if (argc == 5 && !strcmp(argv[1], "family"))
+		return family(argv + 2);
 	set_target(argc > 2 ? argv[2] : "203.0.113.80", argc > 3 ? atoi(argv[3]) : 80);
 	for (size_t i = 0; argc > 1 && i < sizeof(ways) / sizeof(ways[0]); i++)
 		if (!strcmp(ways[i].name, argv[1])) {
