@@ -13,17 +13,6 @@ setup_file()
 	sed -i 's/^networks:.*/networks: files dns/' "$T/prog/etc/nsswitch.conf"
 }
 
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
-teardown_file()
-{
-	net_down
-}
-
 # Each symbol in a session of its own.
 run_fragments()
 {

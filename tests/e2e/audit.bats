@@ -44,11 +44,6 @@ setup()
 	J=$T/tmp/out/$BATS_TEST_NUMBER.json
 }
 
-teardown_file()
-{
-	net_down
-}
-
 # audit ARGUMENT…: with JSON in $J, quietly; bounded
 audit()
 {

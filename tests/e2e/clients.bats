@@ -21,21 +21,10 @@ setup()
 	proxy_use embedded
 }
 
-teardown_file()
-{
-	net_down
-}
-
 # slow OPTION…: the proxy, with these
 slow()
 {
 	proxy_up embedded --delay 50 "$@"
-}
-
-clean()
-{
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
 }
 
 # page COUNT COMMAND…: it fetches so many pages, and the cable is clean.

@@ -13,20 +13,9 @@ setup_file()
 	mkdir -p "$T/home/root/.config/sockshim" "$T/prog/etc/sockshim"
 }
 
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
 teardown()
 {
 	rm -f "$T"/home/*/.config/sockshim/sockshim.conf "$T/prog/etc/sockshim/sockshim.conf"
-}
-
-teardown_file()
-{
-	net_down
 }
 
 # conf TEXT: a file of settings at $T/tmp/conf

@@ -9,22 +9,11 @@ CONNECTS='import socket, sys
 for _ in range(int(sys.argv[1])):
     socket.create_connection(("web.far.test", 80)).close()'
 
-setup_file()
-{
-	net_up
-	proxy_up embedded
-}
-
 setup()
 {
 	proxy_use embedded
 	capture_start
 	LIMIT=60
-}
-
-teardown_file()
-{
-	net_down
 }
 
 # notifications COMMAND…: how many calls were brought before the supervisor

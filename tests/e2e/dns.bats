@@ -8,29 +8,6 @@ load lib/common
 V4='198\.1[89]\.[0-9]+\.[0-9]+'
 V6='fd73:6f63:6b73:7368:[0-9a-f:]+'
 
-setup_file()
-{
-	net_up
-	proxy_up embedded
-}
-
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
-teardown_file()
-{
-	net_down
-}
-
-quiet()
-{
-	assert_no_packets
-	assert_no_dns_questions
-}
-
 answering()
 {
 	run shim -q -o Dns=answer "$@"
@@ -164,8 +141,7 @@ refused_at_once()
 	answering node -e 'require("dns").resolve4("web.far.test", (e, a) => require("http").get("http://" + a[0] + "/",
 		(r) => r.on("data", (d) => process.stdout.write(d))))'
 	expect_output "$WEB_BODY"
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }
 
 @test "aria2 fetches with Dns answer, and without it ends at once" {
@@ -175,14 +151,12 @@ refused_at_once()
 	answering aria2c -q --async-dns=true -d "$T/tmp" -o page http://web.far.test/
 	expect_status 0
 	[ "$(<"$T/tmp/page")" = "$WEB_BODY" ]
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }
 
 @test "Resolve remote: the proxy is asked" {
 	PROXY=tor://$PROXY_IP:$PROXY_PORT
 	run shim -q -o Dns=answer -o Resolve=remote dig +short web.far.test
 	expect_output "$WEB_IP4"
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }

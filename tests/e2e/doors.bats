@@ -4,23 +4,6 @@
 
 load lib/common
 
-setup_file()
-{
-	net_up
-	proxy_up embedded
-}
-
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
-teardown_file()
-{
-	net_down
-}
-
 @test "sockets of services that look names up are refused, others are not" {
 	run in_prog --root "$PYTHON" "$T/e2e/programs/unix_doors.py" "$T/build/sockshim" -q -p "$PROXY"
 	expect_status 0
@@ -182,6 +165,5 @@ conforms()
 	sed -i '/^networks:/d' "$T/prog/etc/nsswitch.conf" # glibc's own default asks the DNS first
 	both check
 	sed -i '$anetworks: files' "$T/prog/etc/nsswitch.conf"
-	assert_no_packets
-	assert_no_dns_questions
+	quiet
 }

@@ -21,11 +21,6 @@ teardown()
 	far_stop fake
 }
 
-teardown_file()
-{
-	net_down
-}
-
 # gets ERROR WORDS [OPTION…]: the program's connect fails with ERROR, and the one line on stderr names host and proxy
 # and matches WORDS.
 gets()
@@ -44,8 +39,7 @@ gets()
 		expect_match "$stderr" "$words"
 	}
 	both check "$@"
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }
 
 # answers FAULT… -- ERROR WORDS [OPTION…]

@@ -20,11 +20,6 @@ setup()
 	capture_start
 }
 
-teardown_file()
-{
-	net_down
-}
-
 # page URL HOST LOCAL: the page, without a word on stderr, from the far address LOCAL.
 page()
 {
@@ -33,8 +28,7 @@ page()
 	expect_status 0
 	expect_output "$WEB_BODY"
 	[ -z "$stderr" ] || fail 'a word on stderr'
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 	[ "$(requests)" = "$3 $2 GET /" ] || fail "the server was asked otherwise: $(requests)"
 }
 
@@ -90,8 +84,7 @@ through()
 		expect_output "$WEB_BODY"
 	}
 	both check
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }
 
 @test "a POST of 10 MB comes back" {

@@ -39,26 +39,9 @@ setup_file()
 	END
 }
 
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
-teardown_file()
-{
-	net_down
-}
-
 static_()
 {
 	shim "$T/build/tests/e2e/static_guard" "$@"
-}
-
-through_proxy()
-{
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
 }
 
 @test "a static program goes through the proxy, IPv4 and IPv6" {
@@ -70,7 +53,7 @@ through_proxy()
 	both check "$WEB_IP4"
 	both check "$WEB_IP6"
 	both check "::ffff:$WEB_IP4"
-	through_proxy
+	clean
 	# all of it came from the proxy
 	run grep -c "web" "$T/far/requests"
 }
@@ -82,7 +65,7 @@ through_proxy()
 		expect_match "$output" "$WEB_BODY"
 	}
 	both check
-	through_proxy
+	clean
 }
 
 @test "socket options and flags stay; half-close and messages work" {
@@ -98,7 +81,7 @@ through_proxy()
 		expect_output $'answered\n27\n27'
 	}
 	both check
-	through_proxy
+	clean
 }
 
 @test "musl's static program, by address" {
@@ -108,7 +91,7 @@ through_proxy()
 		expect_output answered
 	}
 	both check
-	through_proxy
+	clean
 }
 
 @test "busybox-static, by address" {
@@ -118,7 +101,7 @@ through_proxy()
 		expect_output "$WEB_BODY"
 	}
 	both check
-	through_proxy
+	clean
 }
 
 @test "tasks that are no threads of libc's: vfork and clone" {
@@ -130,7 +113,7 @@ through_proxy()
 		expect_output went
 	}
 	both check
-	through_proxy
+	clean
 }
 
 @test "every way of leak.c, static, is refused or goes through the proxy" {
@@ -170,7 +153,7 @@ bypass()
 	for way in inline libc-handle dlmopen deepbind; do
 		both check "$way"
 	done
-	through_proxy
+	clean
 }
 
 @test "io_uring, int 0x80, x32: not there" {
@@ -224,7 +207,7 @@ bypass()
 		expect_match "$output" went
 	}
 	both check
-	through_proxy
+	clean
 }
 
 @test "setuid and setcap programs run without their privilege, and that is said once" {
@@ -235,7 +218,7 @@ bypass()
 		expect_status 0
 		[ "$(grep -c 'without its privilege' <<<"$stderr")" -eq 1 ] || fail 'not said once'
 	done
-	through_proxy
+	clean
 }
 
 @test "a program that cannot be read cannot be looked into: its calls fail" {
@@ -251,7 +234,7 @@ bypass()
 		expect_match "$output" "$WEB_BODY"
 	}
 	both check
-	through_proxy
+	clean
 }
 
 @test "signals all the time do not disturb a connect" {
@@ -261,7 +244,7 @@ bypass()
 		expect_match "$output" "$WEB_BODY"
 	}
 	both check
-	through_proxy
+	clean
 }
 
 # SO_SNDTIMEO of a socket that blocks bounds its connect, too; the connection is not to be used then.
@@ -315,7 +298,7 @@ under()
 		expect_output "$WEB_BODY"
 	}
 	both check
-	through_proxy
+	clean
 }
 
 @test "the gate cannot be mapped: the library works through the supervisor" {
@@ -327,7 +310,7 @@ under()
 		expect_match "$output" "$WEB_BODY"
 	}
 	both check
-	through_proxy
+	clean
 }
 
 @test "descriptors closed and replaced while a connect is pending" {
@@ -370,7 +353,7 @@ under()
 		expect_match "$output" "ENOSYS.*$WEB_BODY"
 	}
 	both check
-	through_proxy
+	clean
 }
 
 @test "the supervisor is stopped and continued" {
@@ -385,7 +368,7 @@ under()
 		expect_match "$output" "$WEB_BODY"
 	}
 	both check
-	through_proxy
+	clean
 }
 
 @test "a daemon that outlives the command goes through the proxy, and nothing stays behind it" {
@@ -401,7 +384,7 @@ under()
 		wait_for 10 in_prog --root bash -c '! pgrep -x sockshim'
 	}
 	both check
-	through_proxy
+	clean
 }
 
 @test "Guard off, require, and where it cannot be" {
@@ -436,7 +419,7 @@ under()
 	run in_prog setpriv --no-new-privs "$T/build/sockshim" -o Guard=require -p "$PROXY" \
 		"$T/build/tests/e2e/static_guard" get
 	expect_match "$output" "$WEB_BODY"
-	through_proxy
+	clean
 }
 
 @test "a session inside a session joins the guard" {
@@ -446,7 +429,7 @@ under()
 		expect_match "$output" "$WEB_BODY.*$WEB_BODY"
 	}
 	both check
-	through_proxy
+	clean
 }
 
 @test "the library's own connects are never notified" {
@@ -460,7 +443,7 @@ under()
 		shim_end
 	}
 	both check
-	through_proxy
+	clean
 }
 
 @test "attempts are counted, and said with -v" {

@@ -4,23 +4,6 @@
 
 load lib/common
 
-setup_file()
-{
-	net_up
-	proxy_up embedded
-}
-
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
-teardown_file()
-{
-	net_down
-}
-
 # shellcheck disable=SC2120 # in its own sandbox it has none
 # page [ARGUMENT…]: a page by a name that only the proxy knows
 page()
@@ -33,14 +16,12 @@ page()
 
 @test "a page by name, without its sandbox" {
 	both page --no-sandbox
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }
 
 @test "a page by name, in its own sandbox" {
 	AS=user page
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }
 
 @test "a page by name through the supervisor alone: the library is not loaded" {
@@ -56,6 +37,5 @@ page()
 	}
 	both check --no-sandbox
 	AS=user check
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }

@@ -4,37 +4,14 @@
 
 load lib/common
 
-setup_file()
-{
-	net_up
-	proxy_up embedded
-}
-
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
 teardown()
 {
 	in_far kill -CONT "$(<"$T/far/embedded.pid")" # a test that failed may have left it stopped
 }
 
-teardown_file()
-{
-	net_down
-}
-
 load_()
 {
 	LIMIT=${LIMIT:-60} shim "$T/build/tests/e2e/static_load" "$@"
-}
-
-through_proxy()
-{
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
 }
 
 @test "16 threads, 10,000 connects" {
@@ -45,7 +22,7 @@ through_proxy()
 	}
 	AS=root check 100
 	AS=user check 625
-	through_proxy
+	clean
 }
 
 @test "8 supervisors at a time, each with 16 threads" {
@@ -57,7 +34,7 @@ through_proxy()
 		[ "$(grep -c '^400 of 400$' <<<"$output")" = 8 ] || fail 'not all of them'
 	}
 	both check
-	through_proxy
+	clean
 }
 
 @test "2000 short processes" {
@@ -67,7 +44,7 @@ through_proxy()
 		expect_output '1000 of 1000'
 	}
 	both check
-	through_proxy
+	clean
 }
 
 @test "a fork bomb of 2000 processes, all with a connection" {
@@ -78,7 +55,7 @@ through_proxy()
 	}
 	AS=root check 200
 	AS=user check 2000
-	through_proxy
+	clean
 }
 
 # The kernel looks for each call in a list of all that wait: with 10,000 that takes minutes on a busy machine. The
@@ -105,7 +82,7 @@ through_proxy()
 	exec 7<&- 8>&-
 	wait $!
 	[ "$line" = '4000 of 4000' ] || fail "answers: $line"
-	through_proxy
+	clean
 }
 
 @test "callers that are killed while they wait" {
@@ -115,7 +92,7 @@ through_proxy()
 		expect_match "$output" "$WEB_BODY"
 	}
 	both check
-	through_proxy
+	clean
 }
 
 @test "nothing is kept for callers that died" {
@@ -138,5 +115,5 @@ through_proxy()
 		expect_match "$output" $'16 of 16\nENOSYS$'
 	}
 	both check
-	through_proxy
+	clean
 }

@@ -20,11 +20,6 @@ teardown()
 	far_stop fake
 }
 
-teardown_file()
-{
-	net_down
-}
-
 # users: the credentials that the proxy heard, one a line
 users()
 {

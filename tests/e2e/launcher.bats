@@ -4,23 +4,6 @@
 
 load lib/common
 
-setup_file()
-{
-	net_up
-	proxy_up embedded
-}
-
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
-teardown_file()
-{
-	net_down
-}
-
 @test "the exit status is the command's" {
 	local code
 

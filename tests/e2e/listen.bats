@@ -31,17 +31,6 @@ setup_file()
 	END
 }
 
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
-teardown_file()
-{
-	net_down
-}
-
 # listening OPTION… -- COMMAND…: its output, and what the listener printed in $printed
 listening()
 {

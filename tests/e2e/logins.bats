@@ -10,11 +10,6 @@ setup_file()
 	system_up
 }
 
-teardown_file()
-{
-	net_down
-}
-
 # A user of its own; everybody may sudo without a word.
 wrapped_user()
 {

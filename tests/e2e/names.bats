@@ -15,26 +15,9 @@ setup_file()
 	printf '10.9.8.7 box.local.test\n127.0.1.1 prog\n2001:db8::7 ip6-box\n' >>"$T/prog/etc/hosts"
 }
 
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
-teardown_file()
-{
-	net_down
-}
-
 look()
 {
 	run shim "$T/build/tests/e2e/resolve" "$@"
-}
-
-quiet()
-{
-	assert_no_packets
-	assert_no_dns_questions
 }
 
 # gives_virtual PATTERN WAY: every line of the answer matches
@@ -105,8 +88,7 @@ gives_virtual()
 		expect_match "$output" 'web\.far\.test'
 	}
 	both check
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }
 
 @test "getent, perl and python see whole answers" {
@@ -222,8 +204,7 @@ page()
 proxied()
 {
 	both page "$@"
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }
 
 @test "across sh -c, pipes and subshells" {
@@ -319,6 +300,5 @@ os.execlp("curl", "curl", "-sS", "http://web.far.test/")'
 	}
 	PROXY=tor://$PROXY_IP:$PROXY_PORT
 	both look_remote
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }

@@ -10,17 +10,6 @@ setup_file()
 	proxy_up fake --hang request
 }
 
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
-teardown_file()
-{
-	net_down
-}
-
 # The proxy answers nobody before all have asked: who connects one after the other waits for ever.
 @test "asyncio: 20 connections at once" {
 	proxy_up embedded --hold 20

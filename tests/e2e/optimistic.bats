@@ -13,17 +13,6 @@ setup_file()
 	proxy_up embedded --delay 200
 }
 
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
-teardown_file()
-{
-	net_down
-}
-
 # optimistic ARGUMENT…: shim with the setting; a failure after PROXY changed is the proxy's, not the capture's.
 optimistic()
 {
@@ -176,8 +165,7 @@ print(r.urlopen("http://web.far.test/", timeout=20).read().decode(), end="")'
 	expect_output "$WEB_BODY"
 	run optimistic curl --no-progress-meter --parallel --parallel-immediate "http://web.far.test/?[1-8]"
 	[ "$(grep -c 'far web server' <<<"$output")" -eq 8 ] || fail 'not eight pages'
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }
 
 @test "ssh, whose server speaks first; dante and ssh -D as proxies" {

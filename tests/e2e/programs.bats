@@ -19,23 +19,6 @@ setup_file()
 	javac -d "$T/www" "$E2E/programs/Fetch.java"
 }
 
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
-teardown_file()
-{
-	net_down
-}
-
-clean()
-{
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
-}
-
 # gives TEXT COMMAND…: as both users the command ends well and prints TEXT, and the cable is clean.
 gives()
 {

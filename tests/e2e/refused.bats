@@ -4,23 +4,6 @@
 
 load lib/common
 
-setup_file()
-{
-	net_up
-	proxy_up embedded
-}
-
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
-teardown_file()
-{
-	net_down
-}
-
 # refused ERRORS WAY [ADDRESS [PORT]]: as both users the call fails with one of ERRORS, at once, and nothing leaves.
 refused()
 {
@@ -34,8 +17,7 @@ refused()
 		expect_match "$output" "^($errors)\$"
 	}
 	both check "$@"
-	assert_no_packets
-	assert_no_dns_questions
+	quiet
 }
 
 # Errors that programs live with: a firewall, no route, not there.
@@ -90,8 +72,7 @@ SURVIVABLE='EPERM|EACCES|ENETUNREACH|EHOSTUNREACH|ECONNREFUSED|EPROTONOSUPPORT|E
 	}
 	AS=user check "$WEB_IP4"
 	AS=user check web.far.test
-	assert_no_packets
-	assert_no_dns_questions
+	quiet
 }
 
 @test "raw and packet sockets" {
@@ -169,8 +150,7 @@ SURVIVABLE='EPERM|EACCES|ENETUNREACH|EHOSTUNREACH|ECONNREFUSED|EPROTONOSUPPORT|E
 	wait_for 10 far_listening 853
 	both check
 	far_stop dot
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }
 
 @test "libc's syscall()" {
@@ -207,8 +187,7 @@ ends()
 dns_tool()
 {
 	both ends "$@"
-	assert_no_packets
-	assert_no_dns_questions
+	quiet
 }
 
 @test "dig ends with a clear refusal" {
@@ -237,8 +216,7 @@ dns_tool()
 	run in_prog "$T/build/sockshim" -c "$T/tmp/rules" -p "$PROXY" dig +tcp +short "@$FAR_DNS" web.far.test
 	expect_status 0
 	expect_output "$WEB_IP4"
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }
 
 @test "this machine's loopback is refused, and direct if so set" {

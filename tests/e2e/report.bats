@@ -16,11 +16,6 @@ setup()
 	capture_start
 }
 
-teardown_file()
-{
-	net_down
-}
-
 # holds CASE: as root and as an ordinary user; nothing goes over the cable.
 holds()
 {

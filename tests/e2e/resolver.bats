@@ -17,23 +17,6 @@ setup_file()
 	echo 'search far.test' >>"$T/prog/etc/resolv.conf"
 }
 
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
-teardown_file()
-{
-	net_down
-}
-
-quiet()
-{
-	assert_no_packets
-	assert_no_dns_questions
-}
-
 query()
 {
 	run shim "$T/build/tests/e2e/query" "$@"
@@ -174,8 +157,7 @@ every()
 	expect_output "$WEB_IP4"
 	run shim -o Resolve=remote "$T/build/tests/e2e/query" res_nsend web.far.test A
 	expect_output "$WEB_IP4"
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }
 
 @test "without settings every question is refused" {
@@ -194,8 +176,7 @@ every()
 		expect_match "$output" there
 	}
 	both check
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }
 
 @test "getent, ping, host names of other alphabets" {

@@ -30,17 +30,6 @@ setup_file()
 	sed -i 's/^hosts:.*/hosts: files/' "$T/prog/etc/nsswitch.conf"
 }
 
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
-teardown_file()
-{
-	net_down
-}
-
 # hosts LINES: what /etc/hosts has beside localhost
 hosts()
 {
@@ -76,8 +65,7 @@ same()
 		generate shim "$T/build/sockshim" -q -p "$PROXY" "$T/build/tests/e2e/same_names" "$seed" "$COUNT"
 		same
 	done
-	assert_no_packets
-	assert_no_dns_questions
+	quiet
 }
 
 # AF_UNSPEC gets one virtual address, in the proxy's family: so each family for itself.
@@ -95,6 +83,5 @@ same()
 	hosts ''
 	generate shim "$T/build/sockshim" -q -p "$PROXY" "$T/build/tests/e2e/same_names" 4 $((2 * COUNT)) web.far.test
 	same
-	assert_no_packets
-	assert_no_dns_questions
+	quiet
 }

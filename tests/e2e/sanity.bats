@@ -16,11 +16,6 @@ setup()
 	capture_start
 }
 
-teardown_file()
-{
-	net_down
-}
-
 # seen ASSERTION…: it must fail, and say something.
 seen()
 {

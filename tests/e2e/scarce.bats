@@ -4,23 +4,6 @@
 
 load lib/common
 
-setup_file()
-{
-	net_up
-	proxy_up embedded
-}
-
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
-teardown_file()
-{
-	net_down
-}
-
 # wrapped SCRIPT: a shell script in which $0 is sockshim and $1 the proxy.
 wrapped()
 {

@@ -16,21 +16,10 @@ setup_file()
 	chmod 755 "$T/build/torsocks"
 }
 
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
 # In all of them; port 1 is where some are told that the proxy is.
 teardown()
 {
 	assert_nothing_past "$PROXY_IP.$PROXY_PORT" "$PROXY_IP.1" && assert_no_dns_questions
-}
-
-teardown_file()
-{
-	net_down
 }
 
 # in_shell SHELL SCRIPT: with the proxy in the environment and sockshim in PATH, nothing on stderr but the script's.
@@ -64,8 +53,7 @@ $WEB_BODY"
 $WEB_BODY"
 	}
 	both check
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }
 
 # A name that one program was told is an address that the next may use: they share the session.
@@ -204,8 +192,7 @@ $WEB_BODY"
 		expect_status 5
 	}
 	both check
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }
 
 # The prompt as a terminal sees it.
@@ -294,8 +281,7 @@ prompt_of()
 		good sh 'echo "curl -sS $WEB" | SHELL=/bin/bash torsocks --shell' "$WEB_BODY"
 	}
 	both check
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }
 
 @test "torsocks: all nine keys; a bad value is an error" {

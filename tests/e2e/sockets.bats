@@ -5,22 +5,11 @@
 
 load lib/common
 
-setup_file()
-{
-	net_up
-	proxy_up embedded
-}
-
 setup()
 {
 	proxy_use embedded
 	QUIET=()
 	capture_start
-}
-
-teardown_file()
-{
-	net_down
 }
 
 # works CASE [HOST [PORT]]
@@ -33,8 +22,7 @@ works()
 		expect_output ''
 	}
 	both check "$@"
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 }
 
 @test "what the cases expect is what the kernel does" {

@@ -14,23 +14,6 @@ setup_file()
 	done
 }
 
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
-teardown_file()
-{
-	net_down
-}
-
-clean()
-{
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
-}
-
 # The answer comes only after the server has seen our end: SHUT_WR went through.
 half_close()
 {

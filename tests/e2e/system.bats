@@ -10,11 +10,6 @@ setup_file()
 	system_up
 }
 
-teardown_file()
-{
-	net_down
-}
-
 # ---- wrap ----
 
 @test "wrap: a command, and one with spaces in its name, in any order of PATH" {
@@ -37,8 +32,7 @@ my own curl'
 		run -127 in_prog env PATH="$own:$own/" "$own/curl" x
 	}
 	both check
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 	bad wrap ../curl
 	bad wrap ''
 	bad wrap sockshim
@@ -87,8 +81,7 @@ my own curl'
 	page unshare -m --pid --fork sh -c 'mount -t tmpfs tmpfs /proc; mount -t tmpfs tmpfs /dev; exec curl -sS http://web.far.test/ 2>&-'
 	page su nobody -s /bin/sh -c 'curl -sS http://web.far.test/'
 	page env -i /bin/su nobody -s /bin/sh -c 'curl -sS http://web.far.test/'
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 	good status
 	expect_match "$output" '^enabled: '
 }
@@ -170,8 +163,7 @@ my own curl'
 os.chroot('$T/empty')
 s = socket.socket(); s.connect(('$WEB_IP4', 80)); s.sendall(b'GET / HTTP/1.0\r\nHost: x\r\n\r\n')
 print(s.makefile().read().split('\n\n', 1)[1], end='')"
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
+	clean
 	rm "$T/home/user/.config/sockshim/sockshim.conf"
 }
 

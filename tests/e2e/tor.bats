@@ -25,12 +25,6 @@ teardown_file()
 	net_down
 }
 
-clean()
-{
-	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
-	assert_no_dns_questions
-}
-
 # gives TEXT COMMAND…
 gives()
 {

@@ -17,17 +17,6 @@ setup_file()
 	END
 }
 
-setup()
-{
-	proxy_use embedded
-	capture_start
-}
-
-teardown_file()
-{
-	net_down
-}
-
 # refuses WORD FILE: exit 126, nothing ran, one line with the file and WORD
 refuses()
 {

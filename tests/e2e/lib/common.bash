@@ -63,3 +63,35 @@ both()
 
 load lib/net
 load lib/proxy
+
+# What most files do; those that need more define their own behind `load lib/common`.
+setup_file()
+{
+	net_up
+	proxy_up embedded
+}
+
+setup()
+{
+	proxy_use embedded
+	capture_start
+}
+
+teardown_file()
+{
+	net_down
+}
+
+# clean: nothing but the proxy's traffic left, and nobody was asked for a name.
+clean()
+{
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+	assert_no_dns_questions
+}
+
+# quiet: nothing left at all.
+quiet()
+{
+	assert_no_packets
+	assert_no_dns_questions
+}
