@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "static.h"
@@ -160,8 +161,12 @@ static int hold(void)
 	pthread_t *t = calloc((size_t)count, sizeof(*t));
 	int before, i;
 	pthread_attr_t small;
+	struct rlimit r;
 	char line[8];
 
+	getrlimit(RLIMIT_NOFILE, &r);
+	r.rlim_cur = r.rlim_max; /* after sudo it may be 1024 */
+	setrlimit(RLIMIT_NOFILE, &r);
 	before = parents_descriptors();
 	pthread_attr_init(&small);
 	pthread_attr_setstacksize(&small, 1 << 14);
