@@ -146,7 +146,7 @@ shim()
 # Returns when that has a line "up", and sets SUPERVISOR, the launcher's number in the program's namespace.
 shim_start()
 {
-	rm -f "$T/tmp/session.in"
+	rm -f "$T/tmp/session.in" "$T/tmp/session.out" # an "up" of the session before is not this one's
 	mkfifo -m 666 "$T/tmp/session.in"
 	exec 8<>"$T/tmp/session.in"
 	shim -q "$@" <"$T/tmp/session.in" >"$T/tmp/session.out" 2>&1 8>&- &
