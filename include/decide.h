@@ -50,7 +50,7 @@ enum verdict {
 	VERDICT_PASS,  /* the kernel may do it as it stands */
 	VERDICT_PROXY, /* through decision.proxy */
 	VERDICT_ANSWER, /* a lookup, or what asks a DNS server: answered here, with a virtual address */
-	VERDICT_NARROW, /* bind, listen: on loopback instead of on every address */
+	VERDICT_NARROW, /* bind, listen: on loopback instead of on every address (inbound.h) */
 	VERDICT_REFUSE, /* decision.error */
 };
 

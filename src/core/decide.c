@@ -299,9 +299,10 @@ static bool has_direct(const struct settings *s)
 }
 
 /*
- * A bound socket cannot be bound again, so what will listen must be narrowed here. But it may as
- * well be a client that picks its source address, and from loopback it would reach no proxy (nor,
- * with port 0, a rule's Direct destination) elsewhere: then it passes, and listen() refuses it.
+ * A bound socket cannot be bound again, so what will listen is best narrowed here: its address says
+ * then where it is. But it may as well be a client that picks its source address, and from loopback
+ * it would reach no proxy (nor, with port 0, a rule's Direct destination) elsewhere: then it passes, and
+ * listen() confines it.
  */
 static enum verdict bind_stream(const struct settings *s, const struct call *c, struct decision *d)
 {
@@ -357,7 +358,7 @@ static enum verdict decide_listen(const struct settings *s, const struct call *c
 		return refuse(d, REASON_INBOUND);
 	if (addr_is_loopback(&c->to))
 		return answer(d, VERDICT_PASS);
-	return addr_is_any(&c->to) && !c->to.port ? narrow(d) : refuse(d, REASON_INBOUND);
+	return addr_is_any(&c->to) ? narrow(d) : refuse(d, REASON_INBOUND);
 }
 
 /*

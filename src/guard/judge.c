@@ -21,6 +21,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
+#include "inbound.h"
 #include "socks.h"
 #include "supervisor.h"
 #include "sys.h"
@@ -367,79 +368,64 @@ static long judge_connect(struct request *rq)
 
 /* --- bind and listen --- */
 
-/* Loopback in the family of a wildcard address: both families of a dual-stack socket by IPv4's. */
-static size_t narrowed(const struct request *rq, const struct call *c, struct sockaddr_storage *at)
-{
-	static const uint8_t loopback4[4] = {127, 0, 0, 1};
-	static const uint8_t loopback6[16] = {[15] = 1};
-	struct addr a = addr_v4(loopback4, c->to.port);
-	int v6only = 0;
-
-	if (c->domain == AF_INET6) {
-		sys_getsockopt(rq->caller.fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
-		if (v6only)
-			a = addr_v6(loopback6, c->to.port);
-	}
-	return (size_t)addr_to_sockaddr(&a, c->domain, at);
-}
-
 static bool is_low(const struct call *c)
 {
 	return c->to.port && c->to.port < FIRST_FREE_PORT;
 }
 
-/* May it be reached there? 0, and then *narrow is 0 or the length of the address that *sa became. */
-static long judge_local(struct request *rq, enum call_kind kind, struct sockaddr_storage *sa,
-			size_t len, size_t *narrow)
+/* Ours is the right that counts in the kernel; it must not be lent. */
+static bool may_bind(const struct request *rq, const struct call *c)
 {
-	char text[NAME_MAX_LEN + 1];
-	struct decision d;
-	struct call c;
-	int32_t name;
-	long error = judge_call(&c, rq, kind, sa, len, text, &name);
-
-	*narrow = 0;
-	if (error)
-		return error;
-	judge_decide(&c, rq, &d);
-	if (d.verdict == VERDICT_REFUSE)
-		return judge_refuse(rq, &c, &d);
-	if (d.verdict == VERDICT_NARROW) {
-		say_refused(rq, &c, &d);
-		*narrow = narrowed(rq, &c, sa);
-	}
-	/* Ours is the right that counts in the kernel; it must not be lent. */
-	if (kind == CALL_BIND && is_low(&c) && SYS0(SYS_geteuid) == 0 &&
-	    !caller_may_bind_low(rq->caller.tid))
-		return -EACCES;
-	return 0;
+	return !is_low(c) || SYS0(SYS_geteuid) != 0 || caller_may_bind_low(rq->caller.tid);
 }
 
 static long judge_bind(struct request *rq)
 {
-	const size_t len = (uint32_t)rq->data->args[2];
-	size_t narrow;
+	size_t len = (uint32_t)rq->data->args[2];
+	char text[NAME_MAX_LEN + 1];
 	struct sockaddr_storage sa;
+	struct decision d;
+	struct call c;
+	int32_t name;
 	long error = judge_address(rq, rq->data->args[1], len, &sa);
 
 	if (!error)
-		error = judge_local(rq, CALL_BIND, &sa, len, &narrow);
-	return error ? error : sys_bind(rq->caller.fd, &sa, narrow ? narrow : len);
+		error = judge_call(&c, rq, CALL_BIND, &sa, len, text, &name);
+	if (error)
+		return error;
+	if (judge_decide(&c, rq, &d) == VERDICT_REFUSE)
+		return judge_refuse(rq, &c, &d);
+	if (!may_bind(rq, &c))
+		return -EACCES;
+	if (d.verdict == VERDICT_NARROW) {
+		say_refused(rq, &c, &d);
+		len = inbound_address(rq->caller.fd, &c, &sa);
+	}
+	return sys_bind(rq->caller.fd, &sa, len);
 }
 
 static long judge_listen(struct request *rq)
 {
+	char text[NAME_MAX_LEN + 1];
 	struct sockaddr_storage sa = {0};
 	socklen_t len = sizeof(sa);
-	size_t narrow;
+	struct decision d;
+	struct call c;
+	int32_t name;
 	long error = SYS3(SYS_getsockname, rq->caller.fd, &sa, &len);
 
 	if (!supervisor_waits(rq->id))
 		return GONE;
 	if (!error)
-		error = judge_local(rq, CALL_LISTEN, &sa, len, &narrow);
-	if (!error && narrow)
-		error = sys_bind(rq->caller.fd, &sa, narrow);
+		error = judge_call(&c, rq, CALL_LISTEN, &sa, len, text, &name);
+	if (error)
+		return error;
+	if (judge_decide(&c, rq, &d) == VERDICT_REFUSE)
+		return judge_refuse(rq, &c, &d);
+	if (d.verdict == VERDICT_NARROW) {
+		error = inbound_confine(rq->caller.fd, &c, &d);
+		say_refused(rq, &c, &d);
+	}
 	return error ? error : SYS2(SYS_listen, rq->caller.fd, (int)rq->data->args[1]);
 }
 

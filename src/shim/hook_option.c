@@ -93,6 +93,31 @@ static bool is_absent(int fd, const void *name, socklen_t len)
 	return device.ifr_name[0] && SYS3(SYS_ioctl, fd, SIOCGIFINDEX, &device) == -ENODEV;
 }
 
+/* What inbound_confine() has put on the loopback device, or is about to: it must not leave it. */
+static bool is_confined(int fd)
+{
+	struct sockaddr_storage own;
+	socklen_t len = sizeof(own);
+	struct decision d;
+	struct call c;
+
+	return SYS3(SYS_getsockname, fd, &own, &len) >= 0 &&
+	       (own.ss_family == AF_INET || own.ss_family == AF_INET6) &&
+	       call_address(&c, CALL_LISTEN, fd, (struct sockaddr *)&own, len) && c.to.port &&
+	       decide_here(&c, &d) == VERDICT_NARROW;
+}
+
+static bool takes_device(int fd, int level, int option, const void *value, socklen_t len)
+{
+	int n = 0;
+
+	if (level != SOL_SOCKET || (option != SO_BINDTODEVICE && option != BINDTOIFINDEX))
+		return false;
+	if (len && readable(value, len < sizeof(n) ? len : sizeof(n)))
+		memcpy(&n, value, option == SO_BINDTODEVICE ? 1 : len < sizeof(n) ? 0 : sizeof(n));
+	return !n && is_confined(fd);
+}
+
 static int option_check(int level, int option)
 {
 	struct call c = {.kind = CALL_OPTION, .domain = AF_INET, .level = level, .option = option};
@@ -135,7 +160,8 @@ WRAP int setsockopt(int fd, int level, int option, const void *value, socklen_t 
 		return (int)libc_result(-ENODEV);
 	if ((level == IPPROTO_IP || level == IPPROTO_IPV6 || level == SOL_SOCKET ||
 	     level == IPPROTO_SCTP) &&
-	    !is_harmless(level, option, value, len))
+	    (!is_harmless(level, option, value, len) ||
+	     takes_device(fd, level, option, value, len)))
 		err = option_check(level, option);
 	if (!err && pend_any() && held_set(fd, level, option, value, len))
 		return 0;

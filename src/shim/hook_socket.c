@@ -7,6 +7,7 @@
 #include "asked.h"
 #include "audited.h"
 #include "gate.h"
+#include "inbound.h"
 #include "pend.h"
 #include "replace.h"
 #include "sys.h"
@@ -110,22 +111,6 @@ WRAP int __connect(int fd, const struct sockaddr *to, socklen_t len)
 	return connect_keeping_errno(fd, to, len);
 }
 
-/* Loopback in the family of a wildcard address: both families of a dual-stack socket by IPv4's. */
-static socklen_t narrowed(int fd, const struct call *c, struct sockaddr_storage *at)
-{
-	static const uint8_t loopback4[4] = {127, 0, 0, 1};
-	static const uint8_t loopback6[16] = {[15] = 1};
-	struct addr a = addr_v4(loopback4, c->to.port);
-	int v6only = 0;
-
-	if (c->domain == AF_INET6) {
-		sys_getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
-		if (v6only)
-			a = addr_v6(loopback6, c->to.port);
-	}
-	return (socklen_t)addr_to_sockaddr(&a, c->domain, at);
-}
-
 WRAP int bind(int fd, const struct sockaddr *at, socklen_t len)
 {
 	struct sockaddr_storage loopback;
@@ -139,7 +124,7 @@ WRAP int bind(int fd, const struct sockaddr *at, socklen_t len)
 		return pass_bind(fd, at, len);
 	case VERDICT_NARROW:
 		refuse(&c, &d);
-		len = narrowed(fd, &c, &loopback);
+		len = (socklen_t)inbound_address(fd, &c, &loopback);
 		return pass_bind(fd, (struct sockaddr *)&loopback, len);
 	default:
 		return (int)libc_result(-refuse(&c, &d));
@@ -152,6 +137,7 @@ WRAP int listen(int fd, int backlog)
 	socklen_t len = sizeof(own);
 	struct call c;
 	struct decision d;
+	int err;
 
 	if (SYS3(SYS_getsockname, fd, &own, &len) < 0 ||
 	    (own.ss_family != AF_INET && own.ss_family != AF_INET6) ||
@@ -161,11 +147,9 @@ WRAP int listen(int fd, int backlog)
 	case VERDICT_PASS:
 		return pass_listen(fd, backlog);
 	case VERDICT_NARROW:
+		err = inbound_confine(fd, &c, &d);
 		refuse(&c, &d);
-		len = narrowed(fd, &c, &own);
-		if (pass_bind(fd, (struct sockaddr *)&own, len) < 0)
-			return -1;
-		return pass_listen(fd, backlog);
+		return err < 0 ? (int)libc_result(err) : pass_listen(fd, backlog);
 	default:
 		return (int)libc_result(-refuse(&c, &d));
 	}

@@ -288,44 +288,81 @@ sends()
 	assert_no_packets
 }
 
-# listening SETTING ADDRESS: what becomes of a server on ADDRESS: "refused", "alone" when the far side cannot reach it,
-# "open" when it can.
+# knock SIDE ADDRESS PORT: what a client there gets of the server: "served" or "refused" (by a reset).
+knock()
+{
+	"$1" bash -c 'exec 3<>"/dev/tcp/$0/$1" && read -r line <&3 && echo "$line"' "$2" "$3" 2>&1 | grep -om1 'served\|refused'
+}
+
+# listening SETTING PROGRAM ADDRESS [WISH…]: what becomes of a server on ADDRESS: "EACCES"; or whom it serves: the far
+# side by IPv4, by IPv6, this machine by IPv4, by IPv6; the others find a closed port.
 listening()
 {
-	in_prog "$T/build/sockshim" -q -p "$PROXY" -o Inbound="$1" "$PYTHON" "$T/e2e/programs/listen.py" "$2" \
-		"$T/tmp/port" "$T/tmp/judged" &
+	local port
+
+	in_prog "$T/build/sockshim" -p "$PROXY" -o Inbound="$1" "$T/build/tests/e2e/$2" "$3" \
+		"$T/tmp/port" "$T/tmp/judged" "${@:4}" 2>"$T/tmp/said" &
 	wait_for 10 test -s "$T/tmp/port"
-	if [ "$(<"$T/tmp/port")" = refused ]; then
-		echo refused
-	elif in_far bash -c ": </dev/tcp/$PROG_IP4/$(<"$T/tmp/port")" 2>/dev/null; then
-		echo open
-	else
-		echo alone
-	fi
+	port=$(<"$T/tmp/port")
+	[ "$port" = EACCES ] ||
+		port=$(knock in_far "$PROG_IP4" "$port"; knock in_far "$PROG_IP6" "$port"
+			knock in_prog 127.0.0.1 "$port"; knock in_prog ::1 "$port")
 	touch "$T/tmp/judged"
 	wait
 	rm -f "$T/tmp/port" "$T/tmp/judged"
+	echo "$port" | tr '\n' ' ' | sed 's/refused/-/g; s/served/X/g; s/ $//'
+}
+
+# expect_listening WHOM SETTING PROGRAM ADDRESS [WISH…]
+expect_listening()
+{
+	local whom
+
+	whom=$(listening "${@:2}")
+	[ "$whom" = "$1" ] || fail "${*:2}: $whom"
 }
 
 @test "Inbound: a server may listen on loopback, nowhere, or anywhere" {
 	check()
 	{
-		[ "$(listening loopback 127.0.0.1)" = alone ]
-		[ "$(listening loopback ::1)" = alone ]
-		[ "$(listening loopback 0.0.0.0)" != open ]
-		[ "$(listening loopback ::)" != open ]
-		[ "$(listening loopback "$PROG_IP4")" = refused ]
-		[ "$(listening any 0.0.0.0)" = open ]
-		[ "$(listening any ::)" = open ]
-		[ "$(listening none 127.0.0.1)" = refused ]
-		[ "$(listening none 0.0.0.0)" = refused ]
+		local program
+
+		for program in listen static_listen; do
+			expect_listening '- - X -' loopback $program 127.0.0.1
+			expect_listening '- - - X' loopback $program ::1
+			expect_listening EACCES loopback $program "$PROG_IP4"
+			expect_listening 'X - X -' any $program 0.0.0.0
+			expect_listening 'X X X X' any $program ::
+			expect_listening EACCES none $program 127.0.0.1
+			expect_listening EACCES none $program 0.0.0.0
+		done
+	}
+	both check
+}
+
+@test "Inbound loopback: a server on every address is reached by this machine alone, and once a line says so" {
+	check()
+	{
+		local program
+
+		for program in listen static_listen; do
+			expect_listening '- - X -' loopback $program 0.0.0.0
+			expect_match "$(<"$T/tmp/said")" '^sockshim: .*on loopback only: listen on 0\.0\.0\.0:.*$'
+			[ "$(grep -c loopback "$T/tmp/said")" -eq 1 ]
+			expect_listening '- - X X' loopback $program ::
+			expect_listening '- - - X' loopback $program :: only6
+			expect_listening '- - X -' loopback $program unbound
+			expect_listening '- - X -' loopback $program 0.0.0.0 reuse
+			expect_listening '- - X X' loopback $program :: undo
+			expect_listening '- - X -' loopback $program 0.0.0.0 late reuse undo
+		done
 	}
 	both check
 }
 
 @test "Inbound: a socket that listens without bind is not reachable from outside" {
-	[ "$(listening loopback unbound)" != open ]
-	[ "$(listening any unbound)" = open ]
+	expect_listening '- - X -' loopback listen unbound
+	expect_listening 'X - X -' any listen unbound
 }
 
 @test "a client that binds to every address first goes through the proxy" {
