@@ -193,6 +193,41 @@ with f.ThreadPoolExecutor(10) as pool:
 	clean
 }
 
+@test "Tor's SocksPort on a Unix socket: by name, onion services, half-close, RESOLVE, errors, Optimistic" {
+	PROXY=tor://unix:$T/far/tor/socks
+	check()
+	{
+		LIMIT=60 run --separate-stderr shim curl -sS --max-time 50 "http://web.far.test/" "http://$ONION/"
+		expect_output "$WEB_BODY"$'\n'"$WEB_BODY"
+		[ -z "$stderr" ] || fail 'a word on stderr'
+		LIMIT=60 run shim -o Optimistic=yes -o Pipeline=yes curl -sS --max-time 50 http://web.far.test/
+		expect_output "$WEB_BODY"
+		LIMIT=60 run in_prog bash -c "printf 'GET / HTTP/1.0\r\n\r\n' | $T/build/sockshim -p $PROXY nc -N web.far.test 80 | tail -1"
+		expect_output "$WEB_BODY"
+		LIMIT=60 run shim -o Resolve=remote "$T/build/tests/e2e/resolve" getaddrinfo4 web.far.test
+		expect_output "$WEB_IP4"
+		LIMIT=90 run --separate-stderr shim -v curl -s --max-time 80 http://nobody.far.test/
+		expect_status 7
+		expect_match "$stderr" 'nobody\.far\.test'
+		LIMIT=60 run in_prog "$T/build/sockshimctl" resolve -p "$PROXY" -x "$WEB_IP4"
+		expect_match "$output" '.'
+	}
+	chmod 755 "$T/far" "$T/far/tor"
+	both check
+	quiet
+}
+
+@test "Tor's SocksPort on a Unix socket: streams share a circuit as Isolate says" {
+	local five="curl -sS http://$WEB_IP4/[1-5] -H Connection:close" unix="-p tor://unix:$T/far/tor/socks"
+
+	# shellcheck disable=SC2086 # words
+	LIMIT=90 run stem circuits 5 "$T/build/sockshim" $unix -o Isolate=connection $five
+	expect_output '5 5'
+	# shellcheck disable=SC2086
+	LIMIT=90 run stem circuits 5 "$T/build/sockshim" $unix -o Isolate=destination $five
+	expect_output '5 1'
+}
+
 # ---- sockshimctl, on Tor's own machine ----
 
 # ctl ARGUMENT…

@@ -7,10 +7,12 @@
  getconf KEY     the value
  watch COMMAND…  runs it; prints how many streams with a user of `via` succeeded, and how many of those on a
                  circuit that ends where the job's record says (the command's JSON)
+ circuits N COMMAND…  runs it; prints on how many circuits its N streams were
 """
 import json
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as xml
 
 
@@ -65,6 +67,20 @@ def watch(controller, command):
     print(len(streams), sum(ends.get(circ) == jobs[user] for user, circ in streams))
 
 
+def circuits(controller, count, *command):
+    import stem.control
+    used, end = [], time.monotonic() + 60
+
+    def stream(event):
+        if event.status == "SUCCEEDED":
+            used.append(event.circ_id)
+    controller.add_event_listener(stream, stem.control.EventType.STREAM)
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    while len(used) < int(count) and time.monotonic() < end:
+        time.sleep(0.02)
+    print(len(used), len(set(used)))
+
+
 def main(task, *args):
     if task == "results":
         results(*args)
@@ -76,6 +92,8 @@ def main(task, *args):
                 print(controller.get_conf(args[0], multiple=False))
             elif task == "watch":
                 watch(controller, args)
+            elif task == "circuits":
+                circuits(controller, *args)
 
 
 main(*sys.argv[1:])
