@@ -22,8 +22,8 @@
 struct reporter_host {
 	/* Fills in the process behind a stream; NULL: behind no stream. */
 	void (*who)(const struct stream *st, struct report_process *p);
-	/* Is this memory another process's (a vfork child's)? NULL: never. */
-	bool (*borrowed)(void);
+	/* Is this memory another process's, if we are `pid` (a vfork child)? NULL: never. */
+	bool (*borrowed)(int32_t pid);
 	bool supervisor;
 };
 void reporter_use(const struct reporter_host *host);
@@ -36,8 +36,8 @@ int reporter_connect(struct stream *st, const struct session *s, int fd,
 		     const struct socks_request *rq);
 
 /* After the proxy's reply, or a failure (`error`, else 0), of a stream that was reported. */
-void reporter_reply(struct stream *st, const struct session *s, int fd,
-		    const struct socks_request *rq, int error);
+void reporter_reply(struct stream *st, const struct session *s, const struct socks_request *rq,
+		    int error);
 
 /* Any other report. What the fields of head and process are is filled in, but for r->by if it has a pid. */
 void reporter_tell(const struct session *s, struct report *r);

@@ -24,11 +24,12 @@ enum stream_state {
 enum stream_told { TOLD_FINE, TOLD_NOT, TOLD_DENIES };
 
 struct stream_report {
-	uint64_t until; /* how long the controller is waited for */
-	uint32_t seq;	/* of the report; 0: not sent */
-	int32_t pid;	/* of the process that sent it */
-	int16_t error;	/* why it could not be sent */
-	uint8_t told;	/* enum stream_told */
+	uint64_t until;	    /* how long the controller is waited for */
+	struct addr source; /* as it was reported */
+	uint32_t seq;	    /* of the report; 0: not sent */
+	int32_t pid;	    /* of the process that sent it */
+	int16_t error;	    /* why it could not be sent */
+	uint8_t told;	    /* enum stream_told */
 	uint8_t user_len;
 	uint8_t user[REPORT_USER]; /* the controller's SOCKS user name for this stream */
 };
@@ -51,6 +52,7 @@ struct stream {
 	uint64_t deadline; /* CLOCK_MONOTONIC in ns; 0: none */
 	uint64_t started;
 	uint64_t serial;	 /* drawn per stream, for Isolate connection */
+	uint64_t cookie;	 /* of its socket, if who began it told */
 	uint32_t sent, received; /* bytes of the handshake so far */
 	struct stream_report report;
 };

@@ -73,6 +73,16 @@ void json_list_end(struct bytes_out *o)
 	bytes_put_u8(o, ']');
 }
 
+/* How much stands as it is: all of most texts. */
+static size_t plain(const uint8_t *p, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && p[n] >= 0x20 && p[n] < 0x7f && p[n] != '"' && p[n] != '\\')
+		n++;
+	return n;
+}
+
 void json_bytes(struct bytes_out *o, const char *key, const void *text, size_t len)
 {
 	const uint8_t *p = text;
@@ -82,9 +92,11 @@ void json_bytes(struct bytes_out *o, const char *key, const void *text, size_t l
 	put_key(o, key);
 	bytes_put_u8(o, '"');
 	for (; len; len -= taken, p += taken) {
-		size_t n = json_piece(p, len, &taken, piece);
-
-		bytes_put(o, piece, n);
+		taken = plain(p, len);
+		if (taken)
+			bytes_put(o, p, taken);
+		else
+			bytes_put(o, piece, json_piece(p, len, &taken, piece));
 	}
 	bytes_put_u8(o, '"');
 }

@@ -214,6 +214,7 @@ static long proxy(struct request *rq, const struct call *c, const struct decisio
 	if (!p)
 		return -EAGAIN;
 	stream_init(&p->stream, supervisor.session, d, &c->to, name, SOCKS_CONNECT);
+	p->stream.cookie = cookie;
 	if (d->isolate == ISOLATE_PROCESS)
 		p->stream.pid = caller_pid(rq->caller.tid);
 	audit_begin(p);

@@ -53,7 +53,7 @@ static bool lock(const struct report_process *caller)
 {
 	uint64_t self = (uint64_t)(uint32_t)caller->pid << 32 | (uint32_t)caller->tid, owner;
 
-	if (host()->borrowed && host()->borrowed())
+	if (host()->borrowed && host()->borrowed(caller->pid))
 		return false;
 	for (int tries = 0; tries < TRIES; tries++) {
 		owner = SHARED_LOAD(&us.lock);

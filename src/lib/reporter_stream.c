@@ -47,14 +47,14 @@ uint64_t reporter_started(int32_t pid, int32_t *ppid)
 	return fields[18];
 }
 
-static void source_of(int fd, struct addr *out)
+/* Kept: the reply tells the same. */
+static void ask_source(struct stream *st, int fd)
 {
 	struct sockaddr_storage own;
 	socklen_t len = sizeof(own);
 
-	memset(out, 0, sizeof(*out));
 	if (SYS3(SYS_getsockname, fd, &own, &len) == 0)
-		addr_from_sockaddr(out, &own, len);
+		addr_from_sockaddr(&st->report.source, &own, len);
 }
 
 static const char *how(const struct stream *st)
@@ -64,14 +64,14 @@ static const char *how(const struct stream *st)
 	return st->name >= 0 ? "name" : "literal";
 }
 
-static void describe(struct report *r, const struct stream *st, const struct session *s, int fd,
+static void describe(struct report *r, const struct stream *st, const struct session *s,
 		     const struct socks_request *rq, char url[static URL])
 {
 	memset(r, 0, sizeof(*r));
 	conf_print_proxy(&s->settings.proxies[st->proxy % SETTINGS_PROXIES], false, url, URL);
 	reporter_who(st, &r->by);
-	source_of(fd, &r->source);
-	r->cookie = sys_cookie(fd);
+	r->source = st->report.source;
+	r->cookie = st->cookie;
 	r->protocol = rq->protocol;
 	r->command = rq->command;
 	r->hop = 1;
@@ -153,7 +153,8 @@ static int send_connect(struct stream *st, const struct session *s, int fd,
 	char url[URL];
 	int err;
 
-	describe(&r, st, s, fd, rq, url);
+	ask_source(st, fd);
+	describe(&r, st, s, rq, url);
 	r.event = REPORT_CONNECT;
 	r.ack = wants_answer(s);
 	err = reporter_send(s, &r, r.ack ? st->report.until : 0, &answer);
@@ -201,13 +202,13 @@ int reporter_connect(struct stream *st, const struct session *s, int fd,
 	return sent == 1 ? take_answer(st, s) : sent;
 }
 
-void reporter_reply(struct stream *st, const struct session *s, int fd,
-		    const struct socks_request *rq, int error)
+void reporter_reply(struct stream *st, const struct session *s, const struct socks_request *rq,
+		    int error)
 {
 	struct report r;
 	char url[URL];
 
-	describe(&r, st, s, fd, rq, url);
+	describe(&r, st, s, rq, url);
 	r.event = REPORT_REPLY;
 	r.replied = st->socks.replied;
 	r.code = st->socks.code;

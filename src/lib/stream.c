@@ -314,13 +314,13 @@ static int report(struct stream *st, const struct session *s, int fd)
 	return wait;
 }
 
-static void report_end(struct stream *st, const struct session *s, int fd, int error)
+static void report_end(struct stream *st, const struct session *s, int error)
 {
 	struct socks_request rq;
 	struct stream_text t;
 
 	if (build_request(&rq, s, st, &t) == 0)
-		reporter_reply(st, s, fd, &rq, error);
+		reporter_reply(st, s, &rq, error);
 }
 
 int stream_start(struct stream *st, const struct session *s, int fd, int domain)
@@ -502,7 +502,7 @@ int stream_step(struct stream *st, const struct session *s, int fd, struct socks
 	if (wait > 0 && st->state != STREAM_REPORT && st->deadline && sys_now() >= st->deadline)
 		wait = -ETIMEDOUT;
 	if (wait <= 0 && st->report.seq)
-		report_end(st, s, fd, -wait);
+		report_end(st, s, -wait);
 	return wait < 0 ? fail(st, fd, wait) : wait;
 }
 

@@ -50,7 +50,7 @@ static const char *host_of(const struct session *s, const struct stream *st,
 	return text;
 }
 
-void audit_begin(const struct session *s, const struct stream *st, uint64_t cookie)
+void audit_begin(const struct session *s, const struct stream *st)
 {
 	struct events *t = session_events(s);
 	char text[NAME_MAX_LEN + 1];
@@ -60,7 +60,7 @@ void audit_begin(const struct session *s, const struct stream *st, uint64_t cook
 		return;
 	e = begin(EVENT_BEGIN);
 	e.pid = sys_getpid();
-	e.cookie = cookie;
+	e.cookie = st->cookie;
 	e.to = st->to;
 	e.name = st->name;
 	e.proxy = st->proxy;
@@ -68,7 +68,7 @@ void audit_begin(const struct session *s, const struct stream *st, uint64_t cook
 	events_add(t, &e, here_exe(), host_of(s, st, text), NULL);
 }
 
-void audit_end(const struct session *s, const struct stream *st, uint64_t cookie, int error)
+void audit_end(const struct session *s, const struct stream *st, int error)
 {
 	struct events *t = session_events(s);
 	struct event e;
@@ -76,7 +76,7 @@ void audit_end(const struct session *s, const struct stream *st, uint64_t cookie
 	if (!t)
 		return;
 	e = begin(EVENT_END); /* its stream has told whose it is */
-	e.cookie = cookie;
+	e.cookie = st->cookie;
 	e.error = (int16_t)error;
 	e.sent = st->sent;
 	e.received = st->received;

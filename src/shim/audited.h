@@ -7,8 +7,8 @@
 #include "stream.h"
 
 /* A stream's connect to the proxy is about to be made; it has ended (error: errno, 0 open). */
-void audit_begin(const struct session *s, const struct stream *st, uint64_t cookie);
-void audit_end(const struct session *s, const struct stream *st, uint64_t cookie, int error);
+void audit_begin(const struct session *s, const struct stream *st);
+void audit_end(const struct session *s, const struct stream *st, int error);
 
 /* A connect that policy lets pass. */
 void audit_direct(int fd, const struct call *c);

@@ -35,6 +35,7 @@ static bool is_callers(int err)
 static void init(const struct connecting *a, struct stream *st)
 {
 	stream_init(st, a->s, a->d, &a->c->to, a->name, SOCKS_CONNECT);
+	st->cookie = a->cookie;
 	if (a->family)
 		replace_note(st, a->fd, a->c->domain);
 }
@@ -58,18 +59,18 @@ static int connect_unlisted(const struct connecting *a)
 	int err;
 
 	init(a, &st);
-	audit_begin(a->s, &st, a->cookie);
+	audit_begin(a->s, &st);
 	err = start(a, &st);
 	if (!err)
 		err = tunnel_drive(&st, a->s, a->socket, NULL);
-	audit_end(a->s, &st, a->cookie, -err);
+	audit_end(a->s, &st, -err);
 	if (err < 0) {
 		drop_replacement(a);
 		if (err != -EINTR && !(is_callers(err) && st.state == STREAM_CONNECTING))
 			tunnel_say_failed(a->s, &st, -err);
 		return stream_refusal(err);
 	}
-	tunnel_list(a->s, &st, a->cookie, false);
+	tunnel_list(a->s, &st, false);
 	tunnel_say_open(a->s, &st, a->socket);
 	if (a->family)
 		replace_put(a->fd, a->socket, false);
@@ -216,14 +217,14 @@ static void begin(const struct connecting *a, struct progress *p)
 	held_begin(p, a->socket);
 	init(a, &p->stream);
 	p->waited = true;
-	audit_begin(a->s, &p->stream, a->cookie);
+	audit_begin(a->s, &p->stream);
 }
 
 static int start_failed(const struct connecting *a, struct progress *p, int err)
 {
 	struct stream st = p->stream;
 
-	audit_end(a->s, &st, a->cookie, -err);
+	audit_end(a->s, &st, -err);
 	pend_forget_locked(p, a->fd);
 	drop_replacement(a);
 	/* A non-blocking socket gives the error of its last attempt so: the proxy is not at fault. */
@@ -248,7 +249,7 @@ static int connect_listed(const struct connecting *a, struct progress *p)
 		return start_failed(a, p, err);
 	if (a->family)
 		replace_put(a->fd, a->socket, true);
-	p->told = p->stream.state == STREAM_HANDSHAKE && a->family != AF_UNIX;
+	p->told = p->stream.state != STREAM_CONNECTING && a->family != AF_UNIX;
 	blocks = p->told || pend_blocks(a->fd);
 	p->waited = blocks && err != -EINTR;
 	/* EPOLLOUT wakes a thread that sleeps in epoll_wait(2): its timeout must heed our deadline. */

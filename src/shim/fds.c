@@ -66,14 +66,18 @@ bool fds_ready(void)
 	return fds_get() != NULL;
 }
 
-bool fds_borrowed(void)
+bool fds_borrowed_by(int32_t pid)
 {
 	struct fds *f = fds_get();
-	int pid = sys_getpid();
 
 	if (!f->pid)
 		f->pid = pid;
 	return f->pid != pid;
+}
+
+bool fds_borrowed(void)
+{
+	return fds_borrowed_by(sys_getpid());
 }
 
 struct reg *fds_regs(int fd)

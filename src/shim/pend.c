@@ -141,7 +141,7 @@ static void failed(struct progress *p, int fd, int error)
 	if (p->need & PEND_OWED)
 		streams_drop(session_streams(here()), p->cookie);
 	tunnel_say_failed(here(), &p->stream, error);
-	audit_end(here(), &p->stream, p->cookie, error);
+	audit_end(here(), &p->stream, error);
 	if (p->stream.domain)
 		p = give_back(p, fd);
 	native = !p->waited && stream_refuse(fd);
@@ -162,7 +162,7 @@ static void list(const struct progress *p)
 
 	if (p->need & PEND_OWED && !streams_find(session_streams(here()), p->cookie, &e))
 		untold = e.untold;
-	tunnel_list(here(), &p->stream, p->cookie, untold);
+	tunnel_list(here(), &p->stream, untold);
 }
 
 static void opened(struct progress *p, int fd)
@@ -170,7 +170,7 @@ static void opened(struct progress *p, int fd)
 	held_end(p, fd);
 	list(p);
 	tunnel_say_open(here(), &p->stream, fd);
-	audit_end(here(), &p->stream, p->cookie, 0);
+	audit_end(here(), &p->stream, 0);
 	show(p, fd);
 	pend_drop(p, fd);
 }
@@ -336,7 +336,7 @@ void pend_forget(int fd)
 		progress_unlock(p);
 		return;
 	}
-	audit_end(here(), &p->stream, cookie, ECANCELED);
+	audit_end(here(), &p->stream, ECANCELED);
 	pend_forget_locked(p, fd);
 }
 

@@ -53,7 +53,8 @@ bool fds_has_copies(int fd);
 void fds_find_copies(int fd, uint64_t cookie); /* marks other numbers of this socket */
 void fds_adopt(int fd);			       /* marks it if its stream is under way */
 void fds_adopt_all(void);
-bool fds_borrowed(void); /* in a vfork child: the bits are its parent's */
+bool fds_borrowed(void);	   /* in a vfork child: the bits are its parent's */
+bool fds_borrowed_by(int32_t pid); /* the same, by who knows that it is this process */
 
 /* regs.c: registrations with epoll. Those of a socket under way have our mark instead of the data. */
 struct reg {

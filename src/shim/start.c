@@ -184,9 +184,9 @@ static void who(const struct stream *st, struct report_process *p)
 	p->ppid = parent;
 }
 
-static bool borrowed(void)
+static bool borrowed(int32_t pid)
 {
-	return fds_ready() && fds_borrowed();
+	return fds_ready() && fds_borrowed_by(pid);
 }
 
 static const struct reporter_host reporter_host = {.who = who, .borrowed = borrowed};

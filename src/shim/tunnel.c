@@ -150,10 +150,10 @@ void tunnel_say_open(const struct session *s, const struct stream *st, int fd)
 	log_end(&l);
 }
 
-void tunnel_list(const struct session *s, const struct stream *st, uint64_t cookie, bool untold)
+void tunnel_list(const struct session *s, const struct stream *st, bool untold)
 {
 	struct stream_entry e = {
-		.cookie = cookie,
+		.cookie = st->cookie,
 		.started = st->started,
 		.to = st->to,
 		.name = st->name,
@@ -196,11 +196,12 @@ int tunnel_resolve(const struct decision *d, const struct addr *to, int32_t name
 	if (fd < 0)
 		return EAI_SYSTEM;
 	stream_init(&st, s, d, to, name, name >= 0 ? SOCKS_RESOLVE : SOCKS_RESOLVE_PTR);
-	audit_begin(s, &st, sys_cookie(fd));
+	st.cookie = sys_cookie(fd);
+	audit_begin(s, &st);
 	err = stream_start(&st, s, fd, family);
 	if (err == 0)
 		err = tunnel_drive(&st, s, fd, answer);
-	audit_end(s, &st, sys_cookie(fd), -err);
+	audit_end(s, &st, -err);
 	if (err < 0)
 		tunnel_say_failed(s, &st, -err);
 	sys_close(fd);

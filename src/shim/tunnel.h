@@ -7,7 +7,7 @@
 #include "stream.h"
 
 /* Lists an open stream in the session's table. `untold`: see streams.h. */
-void tunnel_list(const struct session *s, const struct stream *st, uint64_t cookie, bool untold);
+void tunnel_list(const struct session *s, const struct stream *st, bool untold);
 
 /* One log line, if the level is wanted. */
 void tunnel_say_failed(const struct session *s, const struct stream *st, int error);
