@@ -42,8 +42,9 @@ void guard_serve(void);
 /* The command has ended and is waited for: what there is to say of that. */
 void guard_command_ended(void);
 
-/* Does any process of the session live? (After the command has been waited for.) */
-bool guard_is_needed(void);
+/* After the command: does any process of the session live, or is there still something to carry?
+ * `others`: the launcher has children left. */
+bool guard_is_needed(bool others);
 
 /* Closes all descriptors but the guard's own and `other`. */
 void guard_keep_own(int other);

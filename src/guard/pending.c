@@ -60,6 +60,8 @@ struct pending *pending_add(enum pending_kind kind, const struct request *rq, ui
 	memset(p, 0, sizeof(*p));
 	p->kind = (uint8_t)kind;
 	p->caller = rq->caller;
+	p->socket = rq->caller.fd;
+	p->door = -1;
 	p->data = *rq->data;
 	p->id = rq->id;
 	p->cookie = cookie;
@@ -94,6 +96,11 @@ struct pending *pending_of(uint64_t data)
 	return i <= table.used && p->kind != PENDING_FREE && data_of(p) == data ? p : NULL;
 }
 
+static int watched(const struct pending *p)
+{
+	return p->door >= 0 ? p->door : p->socket;
+}
+
 /* Data that came in must not wake those who wait for room. */
 int pending_watch(struct pending *p)
 {
@@ -103,9 +110,17 @@ int pending_watch(struct pending *p)
 
 	if (p->watched)
 		return 0;
-	error = (int)SYS4(SYS_epoll_ctl, supervisor.epoll, EPOLL_CTL_ADD, p->caller.fd, &e);
+	error = (int)SYS4(SYS_epoll_ctl, supervisor.epoll, EPOLL_CTL_ADD, watched(p), &e);
 	p->watched = error == 0;
 	return error;
+}
+
+/* The caller holds its socket too: closing our copy would not end the watch. */
+void pending_unwatch(struct pending *p)
+{
+	if (p->watched)
+		SYS4(SYS_epoll_ctl, supervisor.epoll, EPOLL_CTL_DEL, watched(p), 0);
+	p->watched = false;
 }
 
 static void unlink_from_chain(const struct pending *p, uint32_t i)
@@ -118,13 +133,15 @@ static void unlink_from_chain(const struct pending *p, uint32_t i)
 		*at = p->next;
 }
 
-/* The caller holds the socket too: closing our copy would not end the watch. */
 void pending_release(struct pending *p)
 {
 	uint32_t i = (uint32_t)(p - table.slab);
 
-	if (p->watched)
-		SYS4(SYS_epoll_ctl, supervisor.epoll, EPOLL_CTL_DEL, p->caller.fd, 0);
+	pending_unwatch(p);
+	if (p->door >= 0)
+		sys_close(p->door);
+	if (p->socket != p->caller.fd)
+		sys_close(p->socket);
 	unlink_from_chain(p, i);
 	p->kind = PENDING_FREE;
 	p->next = table.free;

@@ -140,6 +140,7 @@ static void listener_event(uint32_t events)
 	else if (events & (EPOLLHUP | EPOLLERR)) {
 		supervisor.deserted = true;
 		SYS4(SYS_epoll_ctl, supervisor.epoll, EPOLL_CTL_DEL, supervisor.listener, 0);
+		relay_deserted();
 	}
 }
 
@@ -160,6 +161,9 @@ static bool handle(const struct epoll_event *e)
 		break;
 	case SOURCE_REPORT:
 		tell_event();
+		break;
+	case SOURCE_RELAY:
+		relay_event(e->data.u64);
 		break;
 	case SOURCE_PENDING:
 		p = pending_of(e->data.u64);
@@ -216,7 +220,7 @@ void guard_serve(void)
 	struct epoll_event events[64];
 	bool woken = false;
 
-	while (!woken && !(supervisor.deserted && supervisor.wake < 0)) {
+	while (!woken && !(supervisor.deserted && supervisor.wake < 0 && !relay_count())) {
 		long n = SYS6(SYS_epoll_pwait, supervisor.epoll, events, 64, sleep_ms(), 0, 8);
 
 		for (long i = 0; i < n; i++)
@@ -232,10 +236,14 @@ static bool tells_end(void)
 	return SYS3(SYS_ioctl, supervisor.listener, NOTIF_ADDFD, 0) == -EFAULT;
 }
 
-bool guard_is_needed(void)
+bool guard_is_needed(bool others)
 {
 	struct pollfd p = {.fd = supervisor.listener};
 
+	supervisor.deserted |= !others;
+	relay_deserted();
+	if (relay_count())
+		return true;
 	if (supervisor.deserted || !tells_end())
 		return false;
 	return poll(&p, 1, 0) == 0;
@@ -252,6 +260,8 @@ static void keep(int fd)
 static void keep_pending(struct pending *p)
 {
 	keep(p->caller.fd);
+	keep(p->socket);
+	keep(p->door);
 }
 
 void guard_keep_own(int other)
@@ -264,6 +274,7 @@ void guard_keep_own(int other)
 	keep(tell_inherited());
 	dns_each(keep);
 	pending_each(keep_pending);
+	relay_each(keep);
 	for (int fd = 0; fd < 1 << 16; fd++) {
 		if (!(kept[fd / 8] & 1 << fd % 8))
 			continue;

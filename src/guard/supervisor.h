@@ -22,7 +22,8 @@ enum source {
 	SOURCE_DNS,
 	SOURCE_DNS_STREAM,
 	SOURCE_PENDING,
-	SOURCE_REPORT
+	SOURCE_REPORT,
+	SOURCE_RELAY
 };
 
 struct supervisor {
@@ -39,7 +40,8 @@ extern struct supervisor supervisor;
 /* pending.c: calls that wait for a proxy. Their state is small, and costs the same however many wait. */
 enum pending_kind {
 	PENDING_FREE,
-	PENDING_PROXY,	/* connect, the handshake, then the answer */
+	PENDING_PROXY, /* connect, the handshake, then the answer */
+	PENDING_ENTER, /* after that, where there is a relay: the caller's socket is connected to it */
 	PENDING_DIRECT, /* connect(2) itself */
 	PENDING_SEND,	/* the call is made again when the socket takes data */
 };
@@ -49,6 +51,8 @@ struct pending {
 	uint64_t cookie;
 	struct stream stream;
 	struct caller caller;
+	int socket; /* that leads to the proxy: the caller's, or with a relay one of ours */
+	int door;   /* PENDING_ENTER */
 	struct seccomp_data data; /* the call */
 	uint64_t until;		  /* SO_SNDTIMEO of a connect: CLOCK_MONOTONIC in ns; 0: none */
 	uint32_t next;		  /* in its chain, or of the free ones; 0: none */
@@ -68,10 +72,11 @@ struct pending *pending_find(uint64_t cookie);
 /* The one that an epoll event of this data is about, or NULL if it is no more. */
 struct pending *pending_of(uint64_t data);
 
-/* Watches its socket, edge-triggered. 0 or -errno. */
+/* Watches its socket (or door), edge-triggered. 0 or -errno. */
 int pending_watch(struct pending *p);
+void pending_unwatch(struct pending *p);
 
-/* Forgets it; and closes the socket. */
+/* Forgets it, but not the caller's socket; and closes that, too. */
 void pending_release(struct pending *p);
 void pending_drop(struct pending *p);
 size_t pending_count(void);
@@ -89,6 +94,8 @@ bool supervisor_waits(uint64_t id);
 
 /* judge.c */
 void judge(const struct seccomp_notif *n);
+
+/* connect.c: those that wait go on: because of an event, of time, of a caller that is gone. */
 void judge_event(struct pending *p);
 void judge_deadline(struct pending *p);
 void judge_caller(struct pending *p);
@@ -113,12 +120,26 @@ enum verdict judge_decide(struct call *c, const struct request *rq, struct decis
 /* Counts an attempt, says so, and returns -d->error. */
 int judge_refuse(const struct request *rq, const struct call *c, const struct decision *d);
 
+/* Does the call, and answers it unless it is held. */
+void judge_settle(struct request *rq);
+
+/* connect.c: the result, or HELD. */
 long judge_connect_to(struct request *rq, const struct sockaddr_storage *sa, size_t len);
 
 /* send.c: sends are done here, with data copied from the caller; each returns as judge_connect_to(). */
 long send_to(struct request *rq);
 long send_message(struct request *rq);
 long send_messages(struct request *rq);
+
+/* relay.c: for a caller's socket that does not reach the proxy. */
+int relay_open(int fd, int domain); /* connects it to a new listener, the door: that, or -errno */
+
+/* 0: `fd` has come in by the door, and its bytes go to and from `tunnel`; -EAGAIN: not yet; or -errno. */
+int relay_enter(int door, int fd, int tunnel);
+void relay_event(uint64_t data);
+void relay_deserted(void); /* no process is left that could read */
+void relay_each(void (*each)(int fd));
+size_t relay_count(void);
 
 /* say.c: log lines and attempts. */
 void say_refused(const struct request *rq, const struct call *c, const struct decision *d);

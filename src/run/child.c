@@ -252,13 +252,14 @@ static void __attribute__((noreturn)) end_as(const struct child *c, int status)
 	int verdict = c->cmd->auditor ? auditor_end(c->cmd->auditor, c->cmd->session, status, true,
 						    c->supervised)
 				      : -1;
-	bool others = others_live();
+	bool others = others_live(), stays;
 
 	if (c->supervised)
 		guard_command_ended();
-	if (others && c->supervised && guard_is_needed() && fork() == 0)
+	stays = c->supervised && guard_is_needed(others);
+	if (stays && fork() == 0)
 		linger(c->cmd);
-	if (!others)
+	if (!others && !stays)
 		session_end(c->cmd->session, c->cmd->session_name);
 	if (verdict >= 0)
 		_exit(verdict);

@@ -113,6 +113,42 @@ replaced()
 	expect_match "$output" "$WEB_BODY 80 (127.0.0.1|::1|2001:db8::2)"
 }
 
+# relayed URL: static programs over that proxy, which their sockets do not reach by themselves
+relayed()
+{
+	local guard=$T/build/tests/e2e/static_guard shim=("$T/build/sockshim" -p "$1") to
+
+	check()
+	{
+		for to in "$WEB_IP4" "$WEB_IP6" "::ffff:$WEB_IP4"; do
+			run in_prog "${shim[@]}" "$guard" get "$to"
+			expect_output "$WEB_BODY"
+		done
+		run in_prog "${shim[@]}" "$guard" get-nonblocking
+		expect_output "$WEB_BODY"
+		run in_prog "${shim[@]}" "$guard" half-close
+		expect_output answered
+		run in_prog "${shim[@]}" -q "$guard" get "$WEB_IP4" 7009
+		expect_output ECONNREFUSED
+		run in_prog "${shim[@]}" busybox wget -q -O - http://web.far.test/
+		expect_output "$WEB_BODY"
+	}
+	both check
+	run in_prog "${shim[@]}" busybox wget -q -O - "http://$WEB_IP4/big.sha256"
+	to=$output
+	run in_prog bash -c '"$@" | sha256sum' - "${shim[@]}" busybox wget -q -O - "http://$WEB_IP4/big"
+	expect_output "$to  -"
+	run in_prog "${shim[@]}" "$T/build/tests/e2e/static_load" storm "$WEB_IP4" 80 20
+	expect_output '320 of 320'
+	# what it wrote arrives although it is gone, and then nobody stays
+	far_start sink socat -u "TCP-LISTEN:7300,reuseaddr" "CREATE:$T/far/sink"
+	wait_for 10 far_listening 7300
+	in_prog "${shim[@]}" "$guard" dump "$WEB_IP4" 7300 20000
+	wait_for 10 eval '[ "$(stat -c %s "$T/far/sink")" = 20480000 ]'
+	wait_for 10 in_prog bash -c '! grep -sqx sockshim /proc/[0-9]*/comm'
+	[ -z "$(in_prog sh -c 'ls /dev/shm | grep sockshim')" ] || fail 'a session is left'
+}
+
 # conforms PROXY: a connection in progress behaves as the kernel's own
 conforms()
 {
@@ -130,6 +166,7 @@ conforms()
 	wait_for 10 test -S "$T/unix/socks"
 	chmod 777 "$T/unix" "$T/unix/socks"
 	replaced "socks5://unix:$T/unix/socks"
+	relayed "socks5://unix:$T/unix/socks"
 	conforms "unix:$T/unix/conform"
 	assert_no_packets
 	far_stop unix-proxy
@@ -148,6 +185,7 @@ conforms()
 	far_start v6-proxy "$T/build/sockshimctl" proxy --listen "[$FAR_IP6]:1085" "${names[@]}"
 	wait_for 10 far_listening 1085
 	replaced "socks5://[$FAR_IP6]:1085"
+	relayed "socks5://[$FAR_IP6]:1085"
 	conforms '[fd00:200::2]:1080'
 	assert_only_proxy_traffic "$FAR_IP6" 1085
 }

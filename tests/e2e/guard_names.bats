@@ -34,6 +34,27 @@ lookup()
 	clean
 }
 
+@test "the same over a proxy on a Unix socket" {
+	mkdir -m 777 "$T/unix"
+	far_start unix-proxy "$T/build/sockshimctl" proxy --listen "unix:$T/unix/socks" --map "web.far.test=$WEB_IP4"
+	wait_for 10 test -S "$T/unix/socks"
+	chmod 777 "$T/unix/socks"
+	PROXY=socks5://unix:$T/unix/socks
+	check()
+	{
+		run shim "$T/tmp/bin/go_static" http://web.far.test/
+		expect_output "$WEB_BODY"
+		run shim "$T/tmp/bin/rust_static" web.far.test:80
+		expect_output "$WEB_BODY"
+		run shim --audit busybox wget -q -O - http://web.far.test/
+		expect_status 4 # the kernel has no list of the sockets to the proxy: the one thing that is unjudged
+		expect_match "$output" 'web\.far\.test:80 .* open, by the guard'
+		[ "$(grep -c 'unjudged' <<<"$output")" -eq 1 ] || fail audit
+	}
+	both check
+	quiet
+}
+
 @test "Go with cgo, by either resolver" {
 	check()
 	{

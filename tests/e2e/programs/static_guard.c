@@ -341,6 +341,20 @@ static int pipe_half_close(void)
 	return 0;
 }
 
+/* Sends COUNT kilobytes as fast as they are taken, and is gone. */
+static int dump(void)
+{
+	static const char data[1024];
+	int fd = tcp();
+
+	if (connect(fd, &to.any, to_len) < 0)
+		return said("", -1);
+	for (int i = 0; i < count; i++)
+		if (write(fd, data, sizeof(data)) != sizeof(data))
+			return said("", -1);
+	return 0;
+}
+
 static const struct way ways[] = {
 	{"get", get},
 	{"get-nonblocking", get_nonblocking},
@@ -358,6 +372,7 @@ static const struct way ways[] = {
 	{"daemon", daemon_get},
 	{"half-close", pipe_half_close},
 	{"send-timeout", send_timeout},
+	{"dump", dump},
 	{0},
 };
 
