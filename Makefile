@@ -79,8 +79,8 @@ built = $(patsubst $(1)/%.c,$(B)/$(2)/%,$(wildcard $(1)/$(3)*.c))
 UNIT  := $(call built,tests/unit,tests/unit,test_)
 RACE  := $(B)/tests/race_tables
 FUZZ  := $(call built,tests/fuzz,tests/fuzz,fuzz_)
-E2E   := $(call built,tests/e2e/programs,tests/e2e)
-CLIENTS := $(addprefix $(B)/tests/e2e/,fetch_asio fetch_mio Nio.class)
+CLIENTS := $(addprefix $(B)/tests/e2e/,fetch_asio fetch_mio Nio.class forge)
+E2E   := $(filter-out $(CLIENTS),$(call built,tests/e2e/programs,tests/e2e))
 BENCH := $(call built,tests/bench,bench)
 CALLS := $(addprefix $(B)/tests/calls/,calls linked.so fortified.so large.so deepbind.so)
 HEADERS := $(notdir $(wildcard include/sockshim/*.h))
@@ -153,6 +153,9 @@ $(E2E): $(B)/tests/e2e/%: tests/e2e/programs/%.c $(wildcard tests/e2e/programs/*
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(if $(filter static_%,$*),-static) \
 		$(if $(filter i386_%,$*),-m32) -o $@ $< -pthread -ldl $$(sed -n 's,^// ld: ,,p' $<)
+$(B)/tests/e2e/forge: tests/e2e/programs/forge.c $(CORE)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE -Iinclude -O1 -g $(WARN) -o $@ $< $(CORE)
 $(B)/tests/e2e/fetch_asio: tests/e2e/programs/fetch_asio.cc
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -O1 -Wall -Wextra -o $@ $< -pthread

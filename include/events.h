@@ -12,9 +12,9 @@
 #define EVENT_TEXT 912
 
 enum event_kind {
-	EVENT_BEGIN = 1, /* a stream's connect to the proxy begins: cookie, to, name, proxy */
+	EVENT_BEGIN = 1, /* a stream's connect to the proxy begins: cookie, to, name, proxy, tcp */
 	EVENT_END,	 /* it is open (error 0) or has failed: cookie, error, sent, received */
-	EVENT_DIRECT,	 /* a connect that policy let pass: cookie, to */
+	EVENT_DIRECT,	 /* a connect that policy let pass: cookie, to, tcp */
 	EVENT_ATTEMPT,	 /* what was stopped: call, nr, reason, target, place */
 	EVENT_UNCOVERED, /* a program that is not covered: target is its path, reason a program_kind */
 	EVENT_UNSEEN,	 /* a process that the guard could not look into: its calls failed */
@@ -25,6 +25,7 @@ enum event_by { EVENT_BY_LIBRARY, EVENT_BY_GUARD, EVENT_BY_LAUNCHER };
 struct event {
 	uint64_t time; /* CLOCK_MONOTONIC, ns */
 	uint64_t cookie;
+	uint64_t space;	 /* sys_namespace() of the socket, if it is one of TCP */
 	uint64_t offset; /* where from: in the file `module` */
 	struct addr to;
 	int32_t pid, name;	 /* index into the names table, or -1 */
@@ -33,6 +34,7 @@ struct event {
 	int16_t nr;		 /* of the system call, or -1 */
 	uint8_t kind, by, call, reason, verdict, proxy;
 	bool is_virtual, started; /* the program was started all the same (EVENT_UNCOVERED) */
+	bool tcp;		  /* its socket is one of TCP: the kernel lists it */
 	/* three texts one after another, each with its NUL: program's path, target, module */
 	char text[EVENT_TEXT];
 };

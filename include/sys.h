@@ -92,6 +92,7 @@ int sys_disconnect(int fd);
 
 /* SO_COOKIE, or 0. */
 uint64_t sys_cookie(int fd);
+uint64_t sys_namespace(int fd); /* SO_NETNS_COOKIE, or 0: older than Linux 5.14 */
 
 /* CLOCK_MONOTONIC in ns. */
 uint64_t sys_now(void);

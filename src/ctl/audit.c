@@ -28,7 +28,7 @@
 #define SAMPLE_NS 250000000u
 #define SAMPLE_REST 50u /* listing a machine's sockets takes 2 % of a processor at most */
 #define SAMPLE_MAX_NS 750000000u
-#define SETTLE_TICKS 10
+#define SETTLE_TICKS 100
 #define PATIENCE_NS 1000000000u
 
 struct review review;

@@ -29,12 +29,14 @@ struct stream_row {
 	const char *host, *program;	       /* a name, or `to` as text; a path */
 	uint64_t sent, received;	       /* the program's bytes, if `counted` */
 	uint32_t handshake_sent, handshake_received;
-	size_t older; /* 1 + the stream before it with this cookie; 0: none */
+	uint64_t space; /* its network namespace, as sys_namespace() has it */
+	size_t older;	/* 1 + the stream before it with this cookie; 0: none */
 	int32_t pid;
 	int error;	     /* errno, of FATE_FAILED */
 	uint16_t local_port; /* 0: unknown */
 	uint8_t fate, by;    /* enum stream_fate, enum event_by */
 	bool lookup, counted, strayed, in_tor;
+	bool tcp, in_kernel; /* its socket is one of TCP; the kernel has shown it */
 };
 
 struct attempt_row {
@@ -105,8 +107,14 @@ void kernel_heard(void); /* sockets that ended */
 void kernel_ended_before(
 	struct stream_row *r); /* its fate is known: had its socket ended already? */
 void kernel_sample(bool last); /* those that are open; the last time with their bytes */
-bool kernel_complete(void);    /* are the bytes of all streams known? */
-void kernel_outlived(void);    /* processes that still run are not covered */
+bool kernel_complete(void);    /* has it shown all streams that it could, and their bytes? */
+
+/* A stream that is open, and the kernel has not shown its socket. */
+bool kernel_missed(const struct stream_row *r);
+
+/* Why that proves nothing: a static text; NULL: it does. */
+const char *kernel_excuse(const struct stream_row *r);
+void kernel_outlived(void); /* processes that still run are not covered */
 
 /* review_tor.c: the third. */
 struct tor_settings;

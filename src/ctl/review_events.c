@@ -147,6 +147,8 @@ static void take_begin(const struct event *e)
 	r->host = keep_text(event_text(e, 1));
 	r->program = keep_text(event_text(e, 0));
 	r->fate = e->kind == EVENT_DIRECT ? FATE_DIRECT : FATE_BEGUN;
+	r->tcp = e->tcp;
+	r->space = e->space;
 	r->older = *at;
 	*at = review.streams.count;
 	kernel_ended_before(r);

@@ -167,6 +167,9 @@ static void judge_stream(const struct stream_row *r)
 		snprintf(words, sizeof(words), "it did not open: %s", strerror(r->error));
 		add(CHECK_FAILED, target, r->program, words, 1, NULL);
 	}
+	if (kernel_missed(r) && !kernel_excuse(r))
+		add(CHECK_UNMATCHED, target, r->program, "the kernel has not shown its socket", 1,
+		    NULL);
 	if (r->strayed)
 		add(CHECK_KERNEL, target, r->program,
 		    "in the kernel its socket leads elsewhere than to a proxy", 1, NULL);
@@ -272,6 +275,13 @@ static void judge_coverage(void)
 		cover(CHECK_GUARD, "", "the guard is another session's, which does not tell");
 	if (!review.kernel)
 		cover(CHECK_NO_KERNEL, "", "sock_diag cannot be asked here");
+	LIST_EACH(struct stream_row, r, &review.streams)
+	{
+		const char *excuse = kernel_missed(r) ? kernel_excuse(r) : NULL;
+
+		if (excuse)
+			cover(CHECK_NO_KERNEL, review.kernel ? r->program : "", excuse);
+	}
 }
 
 void judge_all(void)

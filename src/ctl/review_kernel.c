@@ -7,6 +7,8 @@
  * that were killed. And now and then all open sockets are listed. One that has a peer and whose cookie
  * no event tells of is looked for in /proc/PID/fd of the session's processes, which are the launcher's
  * descendants: if it is one of theirs it is kept, and judged at the end, when its event has come or not.
+ * The other way round, a stream whose socket was neither among the open ones nor among those that ended
+ * has none, unless the kernel had a reason not to show it here.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -22,11 +24,15 @@
 #include "sys.h"
 #include "review.h"
 
+#define ELSEWHERE "its sockets are in another network namespace"
 #define LISTENING 10
 #define SYN_SENT 2
 #define LATE_KEPT 8192
+#define LATE_NS 5000000000u /* events that come later than this do not come */
 
 static int closings = -1;
+static uint64_t space; /* our network namespace */
+static bool forgotten; /* of sockets that ended, one that may have been a stream's */
 
 static bool is_proxy(const struct addr *a)
 {
@@ -73,6 +79,16 @@ static void count(struct stream_row *r, const struct late *l, bool ended)
 		r->ended = l->time;
 }
 
+static void keep(const struct late *l)
+{
+	struct late *at = &late[l->cookie % LATE_KEPT];
+
+	if (at->cookie && at->cookie != l->cookie && l->time - at->time < LATE_NS &&
+	    !stream_of(at->cookie))
+		forgotten = true;
+	*at = *l;
+}
+
 static void take_closing(void *arg, const struct diag *d)
 {
 	const struct late l = {d->cookie, sys_now(), d->read, d->written, d->local_port};
@@ -81,17 +97,22 @@ static void take_closing(void *arg, const struct diag *d)
 	(void)arg;
 	if (d->protocol != IPPROTO_TCP)
 		return;
+	if (r)
+		r->in_kernel = true;
 	if (r && r->fate != FATE_BEGUN)
 		count(r, &l, true);
 	else
-		late[d->cookie % LATE_KEPT] = l;
+		keep(&l);
 }
 
 void kernel_ended_before(struct stream_row *r)
 {
 	const struct late *l = &late[r->cookie % LATE_KEPT];
 
-	if (l->cookie == r->cookie && r->cookie && r->fate != FATE_BEGUN)
+	if (l->cookie != r->cookie || !r->cookie)
+		return;
+	r->in_kernel = true;
+	if (r->fate != FATE_BEGUN)
 		count(r, l, true);
 }
 
@@ -195,8 +216,7 @@ static void check_namespaces(void)
 			continue;
 		other[n] = 0;
 		if (strcmp(own, other) != 0)
-			cover(CHECK_NO_KERNEL, program_of(p->pid),
-			      "its sockets are in another network namespace");
+			cover(CHECK_NO_KERNEL, program_of(p->pid), ELSEWHERE);
 	}
 }
 
@@ -261,6 +281,7 @@ static void take_open(void *arg, const struct diag *d)
 		return;
 	}
 	if (r) {
+		r->in_kernel = true;
 		r->local_port = d->local_port;
 		/* A stream whose socket leads elsewhere is none. */
 		if (r->fate == FATE_OPEN && leads_somewhere(d) && !is_proxy(&d->peer) && d->inode)
@@ -339,11 +360,41 @@ void kernel_sample(bool last)
 	settle(u);
 }
 
+bool kernel_missed(const struct stream_row *r)
+{
+	const struct stream_row *last = stream_of(r->cookie);
+
+	return r->tcp && (r->fate == FATE_OPEN || r->fate == FATE_DIRECT) &&
+	       !(last && last->in_kernel);
+}
+
+const char *kernel_excuse(const struct stream_row *r)
+{
+	if (!review.kernel)
+		return "sock_diag cannot be asked here";
+	if (!r->space || !space)
+		return "this kernel does not tell in which network namespace its sockets are";
+	if (r->space != space)
+		return ELSEWHERE;
+	if (review.closings_lost || forgotten)
+		return "more sockets ended than could be taken in";
+	LIST_EACH(struct cover_row, c, &review.covers)
+	if (c->check == CHECK_OUTLIVED)
+		return "a process that still runs may have its socket";
+	return NULL;
+}
+
+/* A stream that is not the last one of its socket has no bytes of its own. */
 bool kernel_complete(void)
 {
 	LIST_EACH(struct stream_row, r, &review.streams)
-	if ((r->fate == FATE_OPEN || r->fate == FATE_DIRECT) && !r->counted)
-		return false;
+	{
+		bool over = r->fate == FATE_OPEN || r->fate == FATE_DIRECT;
+
+		if (over && r->tcp && !kernel_excuse(r) &&
+		    (kernel_missed(r) || (r == stream_of(r->cookie) && !r->counted)))
+			return false;
+	}
 	return true;
 }
 
@@ -354,6 +405,10 @@ int kernel_fd(void)
 
 void kernel_start(void)
 {
+	int any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	space = any >= 0 ? sys_namespace(any) : 0;
+	close(any);
 	closings = diag_closings();
 	review.kernel = closings >= 0;
 	if (has_unix_proxy())

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <stddef.h>
 
 #include "audit.h"
@@ -76,6 +77,8 @@ void audit_begin(const struct pending *p)
 	e.to = st->to;
 	e.name = st->name;
 	e.proxy = st->proxy;
+	e.tcp = !s->settings.proxies[st->proxy % SETTINGS_PROXIES].path[0];
+	e.space = e.tcp ? sys_namespace(p->caller.fd) : 0;
 	e.call = CALL_CONNECT;
 	if (st->name < 0 || names_get(session_names(s), (uint32_t)st->name, text) < 0)
 		addr_print(&st->to, text);
@@ -107,6 +110,8 @@ void audit_direct(const struct request *rq, const struct call *c, uint64_t cooki
 	e.cookie = cookie;
 	e.to = c->to;
 	e.call = c->kind;
+	e.tcp = c->protocol == IPPROTO_TCP;
+	e.space = e.tcp ? sys_namespace(rq->caller.fd) : 0;
 	addr_print(&c->to, text);
 	add(&e, rq->caller.tid, text, NULL);
 }

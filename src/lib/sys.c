@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "kernel.h"
+
 #define SIGNAL_SET_BYTES 8 /* the kernel's sigset_t */
 
 int sys_open(const char *path, int flags, int mode)
@@ -94,13 +96,23 @@ int sys_disconnect(int fd)
 	return sys_connect(fd, &none, sizeof(none));
 }
 
-uint64_t sys_cookie(int fd)
+static uint64_t cookie_of(int fd, int option)
 {
 	uint64_t cookie = 0;
 
-	if (sys_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, sizeof(cookie)) < 0)
+	if (sys_getsockopt(fd, SOL_SOCKET, option, &cookie, sizeof(cookie)) < 0)
 		return 0;
 	return cookie;
+}
+
+uint64_t sys_cookie(int fd)
+{
+	return cookie_of(fd, SO_COOKIE);
+}
+
+uint64_t sys_namespace(int fd)
+{
+	return cookie_of(fd, OPTION_NETNS_COOKIE);
 }
 
 uint64_t sys_now(void)

@@ -50,7 +50,7 @@ static const char *host_of(const struct session *s, const struct stream *st,
 	return text;
 }
 
-void audit_begin(const struct session *s, const struct stream *st)
+void audit_begin(const struct session *s, const struct stream *st, int fd)
 {
 	struct events *t = session_events(s);
 	char text[NAME_MAX_LEN + 1];
@@ -64,6 +64,8 @@ void audit_begin(const struct session *s, const struct stream *st)
 	e.to = st->to;
 	e.name = st->name;
 	e.proxy = st->proxy;
+	e.tcp = !s->settings.proxies[st->proxy % SETTINGS_PROXIES].path[0];
+	e.space = e.tcp ? sys_namespace(fd) : 0;
 	e.call = st->command == SOCKS_CONNECT ? CALL_CONNECT : CALL_LOOKUP;
 	events_add(t, &e, here_exe(), host_of(s, st, text), NULL);
 }
@@ -97,6 +99,8 @@ void audit_direct(int fd, const struct call *c)
 	e.cookie = sys_cookie(fd);
 	e.to = c->to;
 	e.call = c->kind;
+	e.tcp = c->protocol == IPPROTO_TCP;
+	e.space = e.tcp ? sys_namespace(fd) : 0;
 	addr_print(&c->to, text);
 	events_add(t, &e, here_exe(), text, NULL);
 }

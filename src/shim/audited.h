@@ -7,7 +7,7 @@
 #include "stream.h"
 
 /* A stream's connect to the proxy is about to be made; it has ended (error: errno, 0 open). */
-void audit_begin(const struct session *s, const struct stream *st);
+void audit_begin(const struct session *s, const struct stream *st, int fd);
 void audit_end(const struct session *s, const struct stream *st, int error);
 
 /* A connect that policy lets pass. */

@@ -59,7 +59,7 @@ static int connect_unlisted(const struct connecting *a)
 	int err;
 
 	init(a, &st);
-	audit_begin(a->s, &st);
+	audit_begin(a->s, &st, a->socket);
 	err = start(a, &st);
 	if (!err)
 		err = tunnel_drive(&st, a->s, a->socket, NULL);
@@ -217,7 +217,7 @@ static void begin(const struct connecting *a, struct progress *p)
 	held_begin(p, a->socket);
 	init(a, &p->stream);
 	p->waited = true;
-	audit_begin(a->s, &p->stream);
+	audit_begin(a->s, &p->stream, a->socket);
 }
 
 static int start_failed(const struct connecting *a, struct progress *p, int err)

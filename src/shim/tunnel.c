@@ -197,7 +197,7 @@ int tunnel_resolve(const struct decision *d, const struct addr *to, int32_t name
 		return EAI_SYSTEM;
 	stream_init(&st, s, d, to, name, name >= 0 ? SOCKS_RESOLVE : SOCKS_RESOLVE_PTR);
 	st.cookie = sys_cookie(fd);
-	audit_begin(s, &st);
+	audit_begin(s, &st, fd);
 	err = stream_start(&st, s, fd, family);
 	if (err == 0)
 		err = tunnel_drive(&st, s, fd, answer);

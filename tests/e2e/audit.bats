@@ -47,7 +47,7 @@ setup()
 # audit ARGUMENT…: with JSON in $J, quietly; bounded
 audit()
 {
-	run --separate-stderr shim -q --audit=json --audit-file "$J" "$@"
+	run --separate-stderr shim -q --audit=json --audit-file "$J" ${TOR_VIEW:+--audit-tor "$TOR_VIEW"} "$@"
 }
 
 # ask EXPRESSION: a Python expression about the audit `a`, its findings that count `f`, its streams `s`
@@ -302,12 +302,22 @@ for i in range(5000):
 	expect_match "$stderr" 'the auditor has died: there is no verdict'
 }
 
+# past ARGUMENT…: an audit of past.c without a guard; it stays until the auditor has seen its socket
+past()
+{
+	rm -f "$T/tmp/seen"
+	run --separate-stderr in_prog strace -f -qq -e trace=readlink -s 256 -o "$T/tmp/seen" "$T/build/sockshim" -p "$PROXY" \
+		-q --audit=json --audit-file "$J" ${TOR_VIEW:+--audit-tor "$TOR_VIEW"} -o Guard=off env SEEN="$T/tmp/seen" "$T/tmp/bin/past" "$@"
+}
+
 @test "the kernel's view: a socket past the library and the guard, and one to the proxy without an event" {
 	# two leaks that nothing stops: no guard, system calls of one's own
 	cat >"$T/tmp/past.c" <<-'END'
 		#include <arpa/inet.h>
 		#include <netinet/in.h>
+		#include <stdio.h>
 		#include <stdlib.h>
+		#include <string.h>
 		#include <sys/syscall.h>
 		#include <unistd.h>
 		static long raw(long n, long a, long b, long c)
@@ -316,8 +326,27 @@ for i in range(5000):
 			__asm__ volatile("syscall" : "=a"(r) : "a"(n), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
 			return r;
 		}
+		/* until strace(1) has seen the auditor look for the program that a socket is of: ours */
+		static void wait_until_seen(const char *log)
+		{
+			char line[512], want[40];
+			FILE *f = fopen(log, "r");
+			int begun = 0;
+
+			snprintf(want, sizeof(want), "readlink(\"/proc/%d/exe\"", (int)getpid());
+			while (f && !(begun && strstr(line, " = "))) {
+				if (!fgets(line, sizeof(line), f)) {
+					usleep(10000);
+					rewind(f);
+					begun = 0;
+				} else if (strstr(line, want)) {
+					begun = 1;
+				}
+			}
+		}
 		int main(int argc, char **argv)
 		{
+			const char *log = getenv("SEEN");
 			struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[2]))};
 			int fd = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -332,22 +361,23 @@ for i in range(5000):
 			}
 			if (raw(SYS_connect, fd, (long)&to, sizeof(to)))
 				return 1;
-			sleep(1);
+			if (log)
+				wait_until_seen(log);
 			return 0;
 		}
 	END
 	[ "$(uname -m)" = x86_64 ] || skip 'the fragment knows x86-64 alone'
 	in_prog gcc -o "$T/tmp/bin/past" "$T/tmp/past.c"
-	audit -o Guard=off "$T/tmp/bin/past" "$WEB_IP4" 80
+	past "$WEB_IP4" 80
 	expect_status 3
 	ask "sorted(x['check'] for x in f) == ['guard', 'kernel']"
 	ask "[x for x in f if x['check'] == 'kernel'][0]['target'] == '$WEB_IP4:80'"
 	ask "[x for x in f if x['check'] == 'kernel'][0]['program'].endswith('/past')"
-	audit -o Guard=off "$T/tmp/bin/past" "$PROXY_IP" "$PROXY_PORT"
+	past "$PROXY_IP" "$PROXY_PORT"
 	expect_status 3
-	ask "sorted(x['check'] for x in f) == ['guard', 'unmatched']"
+	ask "sorted(x['check'] for x in f) == ['guard', 'unmatched'] and 'no event' in str(f)"
 	# the session's stream is a socket that leads elsewhere
-	audit -o Guard=off "$T/tmp/bin/past" "$WEB_IP4" 80 stream
+	past "$WEB_IP4" 80 stream
 	expect_status 3
 	ask "sorted(x['check'] for x in f) == ['guard', 'kernel'] and 'leads elsewhere' in str(f)"
 	# with the guard both are in its events
@@ -359,7 +389,72 @@ for i in range(5000):
 	ask "len(s) == 1 and s[0]['result'] == 'direct'"
 }
 
-# views LIE: an audit of one connection, whose Tor is far/torview.py
+@test "the kernel's view: a stream that it had no socket of; not judged where it could not see or lost count" {
+	audit "$P/forge"
+	expect_status 3
+	ask "[x['check'] for x in f] == ['unmatched'] and f[0]['target'] == '$WEB_IP4:80' and 'kernel' in f[0]['words']"
+	ask "len(s) == 1 and s[0]['result'] == 'open' and s[0]['sent'] is None and s[0]['program'] == '/forged'"
+	# more sockets end than the stopped auditor can be told of, the stream's among them
+	cat >"$T/tmp/churn" <<-'END'
+		import socket, sys
+		listener = socket.create_server(('127.0.0.1', 0), backlog=64)
+		to = listener.getsockname()
+		for i in range(int(sys.argv[1])):
+		    c = socket.create_connection(to)
+		    s = listener.accept()[0]
+		    c.close(), s.close()
+	END
+	cat >"$T/tmp/stopped" <<-'END'
+		exec 2>&1
+		for p in /proc/[0-9]*; do
+			read -r -d '' first <"$p/cmdline" && [ "$first" = sockshimctl ] && auditor=${p#/proc/}
+		done 2>/dev/null
+		kill -STOP "$auditor"
+		touch "$1.stopped"
+		until [ -e "$1.churned" ]; do sleep 0.02; done
+		curl -sS http://web.far.test/
+		kill -CONT "$auditor"
+	END
+	rm -f "$T"/tmp/out/mark.*
+	(
+		wait_for 20 test -e "$T/tmp/out/mark.stopped"
+		in_prog python3 "$T/tmp/churn" 15000
+		touch "$T/tmp/out/mark.churned"
+	) 3>&- &
+	LIMIT=60 audit bash "$T/tmp/stopped" "$T/tmp/out/mark"
+	wait
+	expect_status 4
+	ask "[x['check'] for x in f] == ['no-kernel'] and 'more sockets ended' in f[0]['words'] and f[0]['program'].endswith('/curl')"
+}
+
+@test "the kernel's view: streams of another network namespace are not judged" {
+	cat >"$T/tmp/elsewhere" <<-'END'
+		ip link set lo up
+		cd "$2" && echo there >index.html
+		python3 -m http.server --bind 127.0.0.1 8099 >/dev/null 2>&1 &
+		server=$!
+		"$1/sockshimctl" proxy --listen 127.0.0.1:1086 --map web.far.test=127.0.0.1 >"$2/up" &
+		until [ -s "$2/up" ] && curl -sS http://127.0.0.1:8099/ >/dev/null 2>&1; do sleep 0.02; done
+		echo $$ >"$2/pid.new"
+		mv "$2/pid.new" "$2/pid"
+		read -r
+		kill $! $server
+	END
+	mkdir "$T/tmp/there"
+	mkfifo "$T/tmp/there/end"
+	in_prog unshare -n bash "$T/tmp/elsewhere" "$T/build" "$T/tmp/there" <"$T/tmp/there/end" 3>&- &
+	exec 9>"$T/tmp/there/end"
+	wait_for 20 test -e "$T/tmp/there/pid"
+	PROXY=socks5://127.0.0.1:1086 audit nsenter --net="/proc/$(<"$T/tmp/there/pid")/ns/net" curl -sS http://web.far.test:8099/
+	exec 9>&-
+	wait
+	expect_output there
+	expect_status 4
+	ask "len(s) == 1 and s[0]['result'] == 'open' and s[0]['sent'] is None"
+	ask "{x['check'] for x in f} == {'no-kernel'} and 'another network namespace' in str(f)"
+}
+
+# views LIE audit|past ARGUMENT…: one connection, whose Tor is far/torview.py
 views()
 {
 	local view=$T/far/view.$BATS_TEST_NUMBER.$1
@@ -368,12 +463,12 @@ views()
 	far_start view "$PYTHON" "$T/e2e/far/torview.py" "$PROXY_IP" 1085 "$view" "$1"
 	wait_for 10 far_listening 1085
 	shift
-	PROXY=socks5://$PROXY_IP:1085 audit --audit-tor "unix:$view" "$@"
+	PROXY=socks5://$PROXY_IP:1085 TOR_VIEW=unix:$view "$@"
 	far_stop view
 }
 
 @test "Tor's view: a stream that it has not, with another target, of another port, one too many; a lost control port" {
-	local connect=("$PYTHON" -c 'import socket; socket.create_connection(("web.far.test", 80))')
+	local connect=(audit "$PYTHON" -c 'import socket; socket.create_connection(("web.far.test", 80))')
 
 	views none "${connect[@]}"
 	expect_status 0
@@ -391,7 +486,7 @@ views()
 	expect_status 4
 	ask "[x['check'] for x in f] == ['no-tor']"
 	[ -x "$T/tmp/bin/past" ] || skip 'the fragment of the kernel test is not there'
-	views more -o Guard=off "$T/tmp/bin/past" "$PROXY_IP" 1085
+	views more past "$PROXY_IP" 1085
 	expect_status 3
 	ask "sorted(x['check'] for x in f) == ['guard', 'tor', 'unmatched'] and 'the session has not' in str(f)"
 }

@@ -75,14 +75,14 @@ more()
 	join -a 2 <(sort <<<"$1") <(sort <<<"$2") | awk '{ n = NF < 3 ? $2 : $3 - $2 } n { print $1, n }'
 }
 
-@test "an audit adds one getpid to a connect" {
+@test "an audit adds to a connect who and in which network namespace" {
 	check()
 	{
 		run each
 		local without=$output
 		run each --audit --audit-file "$T/tmp/audit.${AS:-root}"
 		run more "$without" "$output"
-		expect_output 'getpid 20'
+		expect_output "$(printf '%s\n' 'getpid 20' 'getsockopt 20')"
 	}
 	both check
 }
