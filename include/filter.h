@@ -23,6 +23,14 @@
  */
 size_t filter_build(struct sock_filter out[static FILTER_MAX], uint64_t gate, bool audited);
 
+/*
+ * listen(GUARD_NOBODY, GUARD_QUESTION) is how a process asks whether a supervisor of ours judges its calls:
+ * that returns GUARD_ANSWER, which no kernel and no other filter does.
+ */
+#define GUARD_NOBODY (-1)
+#define GUARD_QUESTION 0x736f636b
+#define GUARD_ANSWER 0x7368696d
+
 /* What the kernel would make of the call: a SECCOMP_RET_ value. */
 struct seccomp_data;
 uint32_t filter_run(const struct sock_filter *code, size_t len, const struct seccomp_data *data);

@@ -118,6 +118,10 @@ enum verdict decide_here(struct call *c, struct decision *d)
 	struct ids ids;
 	enum verdict v;
 
+	if (!s && here_left_to_guard()) {
+		*d = (struct decision){.verdict = VERDICT_PASS};
+		return VERDICT_PASS;
+	}
 	if (s && s->settings.rule_count)
 		c->exe = here_exe();
 	if (s && s->settings.asks_ids)

@@ -267,6 +267,8 @@ static int check(int dirfd, const char *path)
 		return 0;
 	if (s && s->gate)
 		return check_guarded(s, dirfd, path);
+	if (!s && here_left_to_guard())
+		return 0;
 	kind = program_judge(dirfd, path);
 	if (kind < 0 || kind == PROGRAM_WRAPPABLE || kind == PROGRAM_SCRIPT ||
 	    kind == PROGRAM_UNKNOWN || (kind == PROGRAM_STATIC && is_launcher(s, dirfd, path)))

@@ -292,7 +292,7 @@ int lookup_address(const struct addr *a, struct hosts *found)
 	hosts_clear(found);
 	c.domain = c.family = addr_is_v4(a) ? AF_INET : AF_INET6;
 	if (!here())
-		return EAI_FAIL;
+		return here_left_to_guard() ? LOOKUP_DIRECT : EAI_FAIL;
 	if (call_name(&c, found->canonical) >= 0) {
 		add(found, a);
 		return 0;

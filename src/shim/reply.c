@@ -76,6 +76,8 @@ int reply(const struct dns_question *q, void *out, size_t size)
 {
 	if (q->rcode)
 		return (int)dns_answer(q, q->rcode, NULL, 0, 0, out, size);
+	if (!here() && here_left_to_guard())
+		return -1;
 	if (!here())
 		return empty(q, EAI_FAIL, out, size);
 	if (q->class != CLASS_IN || q->wire_len <= 1)

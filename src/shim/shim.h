@@ -78,6 +78,9 @@ static inline const struct real_calls *real_get(void)
 /* The session of this process, or NULL: then everything that would reach a network is refused. */
 const struct session *here(void);
 
+/* It cannot be joined, but its supervisor judges this process's calls: all passes here. */
+bool here_left_to_guard(void);
+
 /* Path of this process's program ("" if unknown), and its last part. */
 const char *here_exe(void);
 const char *here_name(void);

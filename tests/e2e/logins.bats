@@ -43,13 +43,34 @@ wrapped_user()
 	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
 }
 
+OUT=('su nobody -s /bin/sh -c' 'setpriv --reuid=65534 --regid=65534 --clear-groups sh -c')
+
+@test "su and setpriv out of root's session: the guard takes over, and nobody reads the session" {
+	local out
+
+	for out in "${OUT[@]}"; do
+		run in_prog --root "$T/build/sockshim" -p "$PROXY" $out "curl -sS http://$WEB_IP4/ http://web.far.test/"
+		expect_output "$WEB_BODY"$'\n'"$WEB_BODY"
+		# names, static programs, an environment that is cleared
+		run in_prog --root "$T/build/sockshim" -p "$PROXY" $out "$T/build/tests/e2e/resolve getaddrinfo4 web.far.test &&
+			$T/build/tests/e2e/resolve gethostbyname_r web.far.test"
+		expect_match "$output" '^198\.1[89]\.[0-9.]+.*198\.1[89]\.'
+		run in_prog --root "$T/build/sockshim" -p "$PROXY" $out "env -i $T/build/tests/e2e/static_guard get && busybox wget -q -O - http://web.far.test/"
+		expect_match "$output" "$WEB_BODY.*$WEB_BODY"
+		run in_prog --root "$T/build/sockshim" -q -p "$PROXY" $out "$T/build/tests/e2e/leak udp-sendto $WEB_IP4 53;
+			$T/build/tests/e2e/leak tcp-connect 127.0.0.1 1; cat /dev/shm/sockshim-0-*; true"
+		expect_match "$output" 'ENETUNREACH.*ECONNREFUSED.*Permission denied'
+	done
+	clean
+}
+
 @test "su and sudo out of a shell in a session: nothing leaves past it, and a line says why" {
 	local out
 
 	wrapped_user
-	# root gives its rights away: another user's programs cannot join the session
-	for out in 'su nobody -s /bin/sh -c' 'setpriv --reuid=65534 --regid=65534 --clear-groups sh -c'; do
-		no_page env SOCKSHIM_PROXY="$PROXY" SHELL=/bin/sh "$T/build/sockshim" -q --shell -- -c \
+	# root gives its rights away: another user's programs cannot join the session (see below, with a guard)
+	for out in "${OUT[@]}"; do
+		no_page env SOCKSHIM_PROXY="$PROXY" SHELL=/bin/sh "$T/build/sockshim" -q -o Guard=off --shell -- -c \
 			"$out 'curl -sS http://$WEB_IP4/'"
 		expect_match "$output" "it is another user's"
 		no_page env SOCKSHIM_PROXY="$PROXY" OUT="$out" sh -c \
