@@ -11,9 +11,7 @@
  * then, as dlsym(3) does: before the real functions are known, the kernel is asked.
  */
 #define READ(real_one, number, ...)                                                                \
-	(atomic_load_explicit(&real_ready, memory_order_acquire)                                   \
-		 ? real_table.real_one                                                             \
-		 : libc_result(number(__VA_ARGS__)))
+	(real_known() ? real_table.real_one : libc_result(number(__VA_ARGS__)))
 
 static inline __attribute__((always_inline)) bool idle(void)
 {

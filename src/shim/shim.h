@@ -66,6 +66,12 @@ extern atomic_bool real_ready;
 /* Resolves every symbol; may run twice at once, and from within itself, without harm. */
 void real_resolve(void);
 
+/* For the constructor: from here on resolving asks nobody for memory. */
+void real_start(void);
+
+/* Is `real` to be had without asking for memory? Not before the constructor, in doubt. */
+bool real_known(void);
+
 /* Always valid, also before our constructor has run. */
 static inline const struct real_calls *real_get(void)
 {

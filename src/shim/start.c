@@ -248,7 +248,7 @@ __attribute__((constructor)) static void begin(void)
 
 	atomic_store(&begun,
 		     true); /* a page that is read before it is written to is mapped twice */
-	real_get();
+	real_start();
 	exec_start(here());
 	if (getenv(SESSION_ENV) && !is_secure())
 		fds_adopt_all();
