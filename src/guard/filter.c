@@ -5,8 +5,9 @@
  *
  * Theory of operation. A number is looked for among the judged ones; all others leave by the same
  * ALLOW without another field having been loaded, which makes the kernel cache them (5.11). It asks
- * the filter for each number there is, twice, when the filter is put on: with comparisons in a row
- * that took 70 of 115 us, hence the search by halves. socket()
+ * the filter for each number there is, twice, when the filter is put on, and translates the filter into
+ * machine code in several passes: every start of a command waits for both. Hence a search in which each
+ * step halves the numbers that are left, and few instructions; see put_search(). socket()
  * and setsockopt() carry all that matters in registers: their answers here are decide()'s for
  * CALL_SOCKET and CALL_OPTION, and a test compares the two. The other ABIs of the machine are refused
  * the network: their arguments are laid out differently, and hardly a program uses them.
@@ -40,7 +41,6 @@
 enum label {
 	NEXT, /* the next instruction */
 	FOREIGN,
-	FOREIGN_OTHER,
 	SOCKET,
 	SOCKET_INET,
 	SOCKET_STREAM,
@@ -51,6 +51,7 @@ enum label {
 	SENDTO,
 	KEY,
 	GATE,
+	GATE_ADDRESS,
 	AWAY,
 	ALLOW,
 	NOTIFY,
@@ -112,10 +113,9 @@ static void answer(struct build *b, uint32_t action)
 	put(b, BPF_RET | BPF_K, action, NEXT, NEXT);
 }
 
-/* A jump to anywhere: both branches of a comparison reach 255 instructions. */
-static void go(struct build *b, enum label to)
+static void either(struct build *b, uint32_t value, enum label yes, enum label no)
 {
-	put(b, BPF_JMP | BPF_JEQ | BPF_K, 0, to, to);
+	put(b, BPF_JMP | BPF_JEQ | BPF_K, value, yes, no);
 }
 
 static void here(struct build *b, unsigned int l)
@@ -148,6 +148,7 @@ struct fate {
 };
 
 #define FATES_MAX 17
+#define NUMBERS_END 472u /* those that the kernel asks the filter for, about */
 
 #if defined __x86_64__
 #define ARCH_OWN AUDIT_ARCH_X86_64
@@ -157,12 +158,6 @@ struct fate {
  * request_key */
 static const uint32_t other_numbers[] = {
 	102, 345, 359, 361, 362, 363, 366, 369, 370, 425, 426, 427, SYS_pidfd_getfd, 287};
-/* socket connect sendto sendmsg bind listen setsockopt sendmmsg; 5xx: those with x32's structures */
-static const uint32_t x32_numbers[] = {
-	X32 | 41,  X32 | 42,  X32 | 44,	 X32 | 46,  X32 | 49,
-	X32 | 50,  X32 | 54,  X32 | 307, X32 | 425, X32 | 426,
-	X32 | 427, X32 | 518, X32 | 538, X32 | 541, X32 | SYS_pidfd_getfd,
-	X32 | 249};
 #elif defined __aarch64__
 #define ARCH_OWN AUDIT_ARCH_AARCH64
 #define ARCH_OTHER AUDIT_ARCH_ARM
@@ -202,89 +197,151 @@ static void sort(struct fate out[static FATES_MAX], const struct fate *f, size_t
 	}
 }
 
-/* The numbers between those of `f` are allowed: where one fate ends and the next begins. */
-static size_t divide(struct fate out[static 2 * FATES_MAX + 1], const struct fate *f, size_t count)
+/* How many numbers that the kernel asks for lie in [from, to). */
+static uint32_t weight(uint32_t from, uint32_t to)
 {
-	size_t n = 1;
+	to = to < NUMBERS_END ? to : NUMBERS_END;
+	return from < to ? to - from : 0;
+}
 
-	out[0] = (struct fate){0, ALLOW};
+/* Numbers that lie close together are compared in a row: [from, to) of the sorted fates. */
+struct row {
+	size_t from, to;
+};
+
+#define ROW_GAP 30u /* so many allowed numbers may pass through a row in vain */
+
+static size_t find_rows(struct row out[static FATES_MAX], const struct fate *f, size_t count)
+{
+	size_t n = 0;
+
 	for (size_t i = 0; i < count; i++) {
-		if (n > 1 && out[n - 1].nr == f[i].nr)
-			n--;
-		if (out[n - 1].to != f[i].to)
-			out[n++] = f[i];
-		out[n++] = (struct fate){f[i].nr + 1, ALLOW};
+		if (n && weight(f[i - 1].nr + 1, f[i].nr) < ROW_GAP)
+			out[n - 1].to++;
+		else
+			out[n++] = (struct row){i, i + 1};
 	}
 	return n;
 }
 
-/* Goes to the fate of the number that is loaded, in log2(count) steps. */
-static void put_halves(struct build *b, const struct fate *f, size_t count)
+static void put_row(struct build *b, const struct fate *f, const struct row *r)
 {
-	size_t half = count / 2;
-	unsigned int yes = f[half].to, no = f[0].to;
-
-	if (count - half > 1)
-		yes = LABELS + b->labels++;
-	if (half > 1)
-		no = NEXT;
-	put(b, BPF_JMP | BPF_JGE | BPF_K, f[half].nr, yes, no);
-	if (half > 1)
-		put_halves(b, f, half);
-	if (count - half > 1) {
-		here(b, yes);
-		put_halves(b, f + half, count - half);
-	}
+	for (size_t i = r->from; i < r->to; i++)
+		put(b, BPF_JMP | BPF_JEQ | BPF_K, f[i].nr, f[i].to, i + 1 < r->to ? NEXT : ALLOW);
 }
 
-/* `f`: at most FATES_MAX, none of them 0. */
+/* The row before which [0, `end`) is cut into two parts that are as equal as can be. */
+static size_t middle(const struct fate *f, const struct row *r, size_t count, uint32_t from,
+		     uint32_t end)
+{
+	uint32_t best = UINT32_MAX;
+	size_t at = 1;
+
+	for (size_t i = 1; i < count; i++) {
+		uint32_t left = weight(from, f[r[i].from].nr), right = weight(f[r[i].from].nr, end);
+		uint32_t worse = left > right ? left : right;
+
+		if (worse < best) {
+			best = worse;
+			at = i;
+		}
+	}
+	return at;
+}
+
+/* A row alone in [from, end): most of what is not in it need not pass through it. */
+static void put_last(struct build *b, const struct fate *f, const struct row *r, uint32_t from,
+		     uint32_t end)
+{
+	const uint32_t first = f[r->from].nr, behind = f[r->to - 1].nr + 1;
+
+	if (r->to - r->from > 1 && weight(behind, end) >= ROW_GAP)
+		put(b, BPF_JMP | BPF_JGE | BPF_K, behind, ALLOW, NEXT);
+	if (r->to - r->from > 1 && weight(from, first) >= ROW_GAP)
+		put(b, BPF_JMP | BPF_JGE | BPF_K, first, NEXT, ALLOW);
+	put_row(b, f, r);
+}
+
+/* Numbers of [from, end), among which those of `count` rows are judged. */
+static void put_rows(struct build *b, const struct fate *f, const struct row *r, size_t count,
+		     uint32_t from, uint32_t end)
+{
+	const unsigned int right = LABELS + b->labels;
+	size_t half;
+	uint32_t cut;
+
+	if (count == 1) {
+		put_last(b, f, r, from, end);
+		return;
+	}
+	half = middle(f, r, count, from, end);
+	cut = f[r[half].from].nr;
+	b->labels++;
+	put(b, BPF_JMP | BPF_JGE | BPF_K, cut, right, NEXT);
+	put_rows(b, f, r, half, from, cut);
+	here(b, right);
+	put_rows(b, f, r + half, count - half, cut, end);
+}
+
+/*
+ * Goes to the fate of the number that is loaded, ALLOW if it has none. The number of steps matters for
+ * allowed ones, each of which counts the same.
+ */
 static void put_search(struct build *b, const struct fate *f, size_t count)
 {
-	struct fate sorted[FATES_MAX], all[2 * FATES_MAX + 1];
+	struct fate sorted[FATES_MAX];
+	struct row rows[FATES_MAX];
 
 	sort(sorted, f, count);
-	put_halves(b, all, divide(all, sorted, count));
-}
-
-/* These numbers are refused. */
-static void put_refused(struct build *b, const uint32_t *nr, size_t count)
-{
-	struct fate f[FATES_MAX];
-
-	for (size_t i = 0; i < count; i++)
-		f[i] = (struct fate){nr[i], NO_CALL};
-	put_search(b, f, count);
+	put_rows(b, sorted, rows, find_rows(rows, sorted, count), 0, NUMBERS_END);
 }
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
+/* x32's numbers are x86-64's with a bit (and some of its own): the same are judged, and refused. */
 static void put_number(struct build *b)
 {
 	load(b, FIELD(arch));
-	unless(b, ARCH_OWN, FOREIGN_OTHER);
+	unless(b, ARCH_OWN, FOREIGN);
 	load(b, FIELD(nr));
 #ifdef X32
-	put(b, BPF_JMP | BPF_JGE | BPF_K, X32, FOREIGN, NEXT);
+	mask(b, ~X32);
 #endif
 	put_search(b, own_numbers, COUNT(own_numbers));
 }
 
+/* What is judged further is the machine's own call. */
+static void native(struct build *b, enum label l)
+{
+	here(b, l);
+#ifdef X32
+	load(b, FIELD(nr));
+	put(b, BPF_JMP | BPF_JSET | BPF_K, X32, NO_CALL, NEXT);
+#endif
+}
+
 static void put_foreign(struct build *b)
 {
-#ifdef X32
+	struct fate f[FATES_MAX];
+
+	for (size_t i = 0; i < COUNT(other_numbers); i++)
+		f[i] = (struct fate){other_numbers[i], NO_CALL};
 	here(b, FOREIGN);
-	put_refused(b, x32_numbers, COUNT(x32_numbers));
-#endif
-	here(b, FOREIGN_OTHER);
+	/*
+	 * A field that makes the kernel give up asking: to search for each of this ABI's numbers takes
+	 * 6 us of every start, and its processes, of which there are hardly any, pay 30 ns a call.
+	 */
+	load(b, FIELD(args));
+	load(b, FIELD(arch));
 	unless(b, ARCH_OTHER, NO_CALL);
 	load(b, FIELD(nr));
-	put_refused(b, other_numbers, COUNT(other_numbers));
+	put_search(b, f, COUNT(other_numbers));
 }
 
 /* As decide.c: decide_socket() and transport(). */
 static void put_socket(struct build *b)
 {
-	here(b, SOCKET);
+	native(b, SOCKET);
 	load(b, ARG(0));
 	when(b, AF_UNIX, ALLOW);
 	when(b, AF_INET, SOCKET_INET);
@@ -293,8 +350,7 @@ static void put_socket(struct build *b)
 	when(b, FAMILY_NETLINK, ALLOW);
 	when(b, FAMILY_ALG, ALLOW);
 	when(b, FAMILY_KEY, ALLOW);
-	when(b, FAMILY_PACKET, NO_RIGHT);
-	go(b, NO_FAMILY);
+	either(b, FAMILY_PACKET, NO_RIGHT, NO_FAMILY);
 	here(b, SOCKET_INET);
 	load(b, ARG(1));
 	mask(b, ~(uint32_t)(SOCK_CLOEXEC | SOCK_NONBLOCK));
@@ -306,26 +362,23 @@ static void put_socket(struct build *b)
 	here(b, SOCKET_STREAM);
 	load(b, ARG(2));
 	when(b, 0, ALLOW);
-	when(b, IPPROTO_TCP, ALLOW);
-	go(b, NO_PROTOCOL);
+	either(b, IPPROTO_TCP, ALLOW, NO_PROTOCOL);
 	here(b, SOCKET_DGRAM);
 	load(b, ARG(2));
 	when(b, 0, ALLOW);
 	when(b, IPPROTO_UDP, ALLOW);
 	when(b, IPPROTO_ICMP, ALLOW);
-	when(b, IPPROTO_ICMPV6, ALLOW);
-	go(b, NO_PROTOCOL);
+	either(b, IPPROTO_ICMPV6, ALLOW, NO_PROTOCOL);
 }
 
 /* As decide.c: decide_option(). */
 static void put_option(struct build *b)
 {
 	static const uint32_t both[] = {MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP};
-	static const uint32_t away6[] = {OPTION_UNICAST_IF,	OPTION_UNICAST_IF6,
-					 OPTION_2292PKTINFO,	OPTION_2292RTHDR,
-					 OPTION_2292PKTOPTIONS, OPTION_RTHDR};
+	static const uint32_t away6[] = {OPTION_UNICAST_IF, OPTION_UNICAST_IF6, OPTION_2292PKTINFO,
+					 OPTION_2292RTHDR, OPTION_2292PKTOPTIONS};
 
-	here(b, OPTION);
+	native(b, OPTION);
 	load(b, ARG(1));
 	when(b, IPPROTO_IP, OPTION_IP);
 	when(b, IPPROTO_IPV6, OPTION_IP6);
@@ -333,44 +386,41 @@ static void put_option(struct build *b)
 	unless(b, SOL_SOCKET, ALLOW);
 	load(b, ARG(2));
 	when(b, OPTION_BINDTODEVICE, AWAY);
-	when(b, OPTION_BINDTOIFINDEX, AWAY);
-	go(b, ALLOW);
+	either(b, OPTION_BINDTOIFINDEX, AWAY, ALLOW);
 	here(b, OPTION_IP);
 	load(b, ARG(2));
 	when(b, IP_ADD_MEMBERSHIP, NO_DEVICE);
 	when(b, IP_ADD_SOURCE_MEMBERSHIP, NO_DEVICE);
 	NUMBERS(b, both, NO_DEVICE);
 	when(b, IP_OPTIONS, AWAY);
-	when(b, OPTION_UNICAST_IF, AWAY);
-	go(b, ALLOW);
+	either(b, OPTION_UNICAST_IF, AWAY, ALLOW);
 	here(b, OPTION_IP6);
 	load(b, ARG(2));
 	when(b, IPV6_JOIN_GROUP, NO_DEVICE);
 	when(b, IPV6_JOIN_ANYCAST, NO_DEVICE);
 	NUMBERS(b, both, NO_DEVICE);
 	NUMBERS(b, away6, AWAY);
-	go(b, ALLOW);
+	either(b, OPTION_RTHDR, AWAY, ALLOW);
 }
 
 /* With words for it the kernel starts a program of the system's that looks for the key: in the DNS. */
 static void put_key(struct build *b)
 {
-	here(b, KEY);
+	native(b, KEY);
 	load(b, ARG(2));
 	unless(b, 0, NO_KEY);
 	load(b, ARG_HIGH(2));
-	when(b, 0, ALLOW);
-	go(b, NO_KEY);
+	either(b, 0, ALLOW, NO_KEY);
 }
 
 /* Without an address it is send(2): free. The data of MSG_FASTOPEN would leave in a SYN. */
 static void put_sendto(struct build *b)
 {
-	here(b, SENDTO);
+	native(b, SENDTO);
 	load(b, ARG(3));
-	put(b, BPF_JMP | BPF_JSET | BPF_K, FASTOPEN, GATE, NEXT);
+	put(b, BPF_JMP | BPF_JSET | BPF_K, FASTOPEN, GATE_ADDRESS, NEXT);
 	load(b, ARG(4));
-	unless(b, 0, GATE);
+	unless(b, 0, GATE_ADDRESS);
 	load(b, ARG_HIGH(4));
 	when(b, 0, ALLOW);
 }
@@ -388,7 +438,8 @@ static void put_gate_at(struct build *b, enum label label, uint64_t gate, enum l
 /* Options that lead away: the library has seen the value, and it takes them back or names loopback. */
 static void put_gate(struct build *b, uint64_t gate)
 {
-	put_gate_at(b, GATE, gate, NOTIFY);
+	native(b, GATE);
+	put_gate_at(b, GATE_ADDRESS, gate, NOTIFY);
 	put_gate_at(b, AWAY, gate, NO_RIGHT);
 }
 

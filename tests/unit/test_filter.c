@@ -218,7 +218,7 @@ static void test_rest_by_number(void **state)
 	static const int judged[] = {SYS_socket,  SYS_sendto,	SYS_setsockopt,
 				     SYS_connect, SYS_bind,	SYS_listen,
 				     SYS_sendmsg, SYS_sendmmsg, SYS_request_key};
-	unsigned int others = 0;
+	unsigned int others = 0, all = 0;
 
 	(void)state;
 	for (int nr = 0; nr < 512; nr++) {
@@ -232,9 +232,10 @@ static void test_rest_by_number(void **state)
 			continue;
 		assert_int_equal(got, SECCOMP_RET_ALLOW);
 		assert_true(number_only);
-		assert_true(steps <= 10); /* the kernel takes them for each number at start-up */
+		all += steps;
 		others++;
 	}
+	assert_true(all <= 8 * others); /* the kernel takes them for each number at start-up */
 	assert_int_equal(others, 512 - 9 - 4);
 }
 
@@ -248,8 +249,11 @@ static void test_foreign(void **state)
 	for (size_t i = 0; i < sizeof(i386) / sizeof(*i386); i++)
 		assert_int_equal(ask(OTHER, i386[i], GATE, 1, 1, 0, 0, 0), REFUSED(ENOSYS));
 	for (int nr = 0, refused = 0; nr < 512; nr++) {
-		refused += ask(OTHER, nr, GATE, 1, 1, 0, 0, 0) != SECCOMP_RET_ALLOW;
-		assert_true(steps <= 10);
+		struct seccomp_data d = {.nr = nr, .arch = OTHER};
+		bool number_only;
+
+		refused += run(&d, &number_only) != SECCOMP_RET_ALLOW;
+		assert_false(number_only); /* no step of a search for the kernel at start-up */
 		assert_true(nr < 511 || refused == 10 + 4);
 	}
 	for (size_t i = 0; i < sizeof(x32) / sizeof(*x32); i++)
