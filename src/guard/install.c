@@ -79,29 +79,20 @@ static const char *yama_lacks(void)
 	}
 }
 
-/* Tries it on this very process, to which everybody has access. */
+/* Of no process and no descriptor: who may make the call is told that. */
 static const char *getfd_lacks(void)
 {
-	int self = (int)SYS2(SYS_pidfd_open, sys_getpid(), 0), copy;
+	long error = SYS2(SYS_pidfd_open, -1, 0);
 
-	if (self == -EMFILE)
-		return guard_error(EMFILE);
-	if (self < 0)
-		return self == -ENOSYS ? "the kernel has no pidfd_open (Linux 5.3)"
-				       : "pidfd_open is forbidden here";
-	copy = (int)SYS3(SYS_pidfd_getfd, self, self, 0);
-	sys_close(self);
-	if (copy >= 0) {
-		sys_close(copy);
-		return NULL;
-	}
+	if (error != -EINVAL)
+		return error == -ENOSYS ? "the kernel has no pidfd_open (Linux 5.3)"
+					: "pidfd_open is forbidden here";
+	error = SYS3(SYS_pidfd_getfd, -1, -1, 0);
 	/* So says the filter of a session that this one is in; putting on another one fails with EBUSY. */
-	if (copy == -EPERM && getenv(SESSION_ENV))
+	if (error == -EBADF || (error == -EPERM && getenv(SESSION_ENV)))
 		return NULL;
-	if (copy == -EMFILE)
-		return guard_error(EMFILE);
-	return copy == -ENOSYS ? "the kernel has no pidfd_getfd (Linux 5.6)"
-			       : "pidfd_getfd is forbidden here";
+	return error == -ENOSYS ? "the kernel has no pidfd_getfd (Linux 5.6)"
+				: "pidfd_getfd is forbidden here";
 }
 
 const char *guard_lacks(void)

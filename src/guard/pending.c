@@ -14,13 +14,13 @@
 #define MOST 65535u
 #define CHAINS 16384u
 
-static LARGE(2) struct {
+static struct {
 	struct pending *slab; /* [0] is nobody */
 	uint32_t used;	      /* slots that were ever used */
 	uint32_t free;	      /* first of the free ones */
 	uint32_t count;
-	uint32_t chains[CHAINS];
 } table;
+static LARGE(2) uint32_t chains[CHAINS];
 
 int pending_begin(void)
 {
@@ -35,7 +35,7 @@ int pending_begin(void)
 
 static uint32_t *chain_of(uint64_t cookie)
 {
-	return &table.chains[(cookie * 0x9e3779b97f4a7c15u) >> 50];
+	return &chains[(cookie * 0x9e3779b97f4a7c15u) >> 50];
 }
 
 static uint32_t take(void)

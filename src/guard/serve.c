@@ -206,9 +206,9 @@ void guard_command_ended(void)
 static void tick(void)
 {
 	static uint64_t last;
-	uint64_t now = sys_now();
+	uint64_t now = pending_count() ? sys_now() : 0;
 
-	if (!pending_count() || now - last < (uint64_t)tick_ms() * 1000000u)
+	if (!now || now - last < (uint64_t)tick_ms() * 1000000u)
 		return;
 	last = now;
 	pending_each(judge_deadline);

@@ -11,7 +11,7 @@
 #include "supervisor.h"
 #include "sys.h"
 
-static struct {
+static LARGE(2) struct {
 	struct stream_entry at[STREAMS_SLOTS]; /* by cookie */
 	bool live[STREAMS_SLOTS];
 	size_t count;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "reporter_link.h"
+#include "sys.h"
 
 #define ANSWERS 4096 /* reports under way that may wait for one: by seq, so others count */
 #define ANSWER_LINE REPORTER_ANSWER
@@ -12,7 +13,7 @@ struct answer {
 	struct report_answer said;
 };
 
-static struct {
+static LARGE(2) struct {
 	bool silent; /* an answer was waited for in vain: none is waited for until one comes */
 	size_t have;
 	char in[ANSWER_LINE];

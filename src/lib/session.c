@@ -288,6 +288,8 @@ static int resize(int fd, size_t size)
 	int ret;
 
 	SYS4(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &old);
+	if (old.rlim_cur >= size)
+		return (int)SYS2(SYS_ftruncate, fd, size);
 	most = (struct rlimit){old.rlim_max, old.rlim_max};
 	if (most.rlim_max < size)
 		return -EFBIG;

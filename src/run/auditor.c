@@ -64,9 +64,7 @@ static char **make_words(const struct audit_request *rq, const char *session, ch
 
 	while (command[count])
 		count++;
-	out = calloc(count + 2 * sizeof(options) / sizeof(options[0]) + 4, sizeof(*out));
-	if (!out)
-		die(EXIT_CANNOT, "out of memory");
+	out = memory_take((count + 2 * sizeof(options) / sizeof(options[0]) + 4) * sizeof(*out));
 	out[n++] = AUDITOR;
 	out[n++] = "audit";
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {

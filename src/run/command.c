@@ -74,9 +74,7 @@ char **command_script(const char *path, char **argv)
 
 	while (argv[count])
 		count++;
-	out = malloc((count + 2) * sizeof(*out));
-	if (!out)
-		die(EXIT_CANNOT, "out of memory");
+	out = memory_take((count + 2) * sizeof(*out));
 	out[0] = (char *)"/bin/sh";
 	out[1] = (char *)path;
 	memcpy(out + 2, argv + 1, count * sizeof(*argv)); /* the arguments and the NULL */

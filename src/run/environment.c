@@ -17,10 +17,8 @@ static bool is_variable(const char *entry, const char *name)
 static char *assign(const char *name, const char *value, size_t more)
 {
 	size_t n = strlen(name), v = strlen(value);
-	char *entry = malloc(n + 1 + v + more + 1);
+	char *entry = memory_take(n + 1 + v + more + 1);
 
-	if (!entry)
-		die(EXIT_CANNOT, "out of memory");
 	memcpy(entry, name, n);
 	entry[n] = '=';
 	memcpy(entry + n + 1, value, v + 1);
@@ -85,9 +83,7 @@ char **environment_make(char **env, const char *library, const char *session, ch
 	*own = NULL;
 	while (env[count])
 		count++;
-	out = malloc((count + 3) * sizeof(*out));
-	if (!out)
-		die(EXIT_CANNOT, "out of memory");
+	out = memory_take((count + 3) * sizeof(*out));
 	for (size_t i = 0; i < count; i++) {
 		if (is_variable(env[i], "LD_PRELOAD"))
 			old = old ? old : env[i] + sizeof("LD_PRELOAD");

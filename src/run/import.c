@@ -41,7 +41,7 @@ int import_file(const char *path, bool needed, enum import_format format, struct
 
 int import_show(const char *path)
 {
-	static struct import i;
+	static LARGE(2) struct import i;
 	int left = import_file(path, true, IMPORT_UNKNOWN, &i);
 
 	printf("%s%s%s", out, local, paths);

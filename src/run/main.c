@@ -180,20 +180,22 @@ static void start_audit(const struct request *rq)
 
 static void __attribute__((noreturn)) run(const struct request *rq)
 {
-	static LARGE(1) char path[PATH_MAX], library_path[PATH_MAX];
 	static char session[SESSION_NAME];
+	char path[PATH_MAX];
+	const char *library_path;
 
-	cmd.path = path;
 	cmd.argv = rq->command;
 	cmd.session_name = session;
 	cmd.unguarded = unguarded;
 	command_kind = find(cmd.argv[0], path);
-	cmd.session = make_session(library(library_path), rq->audit.wanted, session);
+	cmd.path = memory_keep(path);
+	library_path = memory_keep(library(path));
+	cmd.session = make_session(library_path, rq->audit.wanted, session);
 	if (rq->audit.wanted)
 		start_audit(rq);
-	cmd.guarded = is_guarded(path);
+	cmd.guarded = is_guarded(cmd.path);
 	if (command_kind == PROGRAM_UNKNOWN)
-		cmd.script = command_script(path, cmd.argv);
+		cmd.script = command_script(cmd.path, cmd.argv);
 	inherit_scan(cmd.session, say_inherited);
 	cmd.env = environment_make(environ, library_path, session, &cmd.own_pid);
 	child_run(&cmd);

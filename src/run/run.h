@@ -52,6 +52,10 @@ char **shell_command(char **arguments);
 void die(int status, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* memory.c: zeroed memory, and a copy of a text, that are never given back. */
+void *memory_take(size_t size);
+char *memory_keep(const char *text);
+
 /* proxies.c: gives -u's user name to the proxies, and addresses to those written as host names. */
 void proxies_user(struct conf *c, const char *user);
 void proxies_resolve(struct settings *s);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "run.h"
+#include "sys.h"
 
 #define MARK "(sockshim) "
 #define TEXT (4 * PATH_MAX + 1024)
@@ -62,7 +63,7 @@ static bool make_dir(char dir[static PATH_MAX])
 
 static char **mark_bash(char **argv)
 {
-	static char dir[PATH_MAX], rc[PATH_MAX + 8], text[TEXT], quoted[PATH_MAX + 8];
+	static LARGE(2) char dir[PATH_MAX], rc[PATH_MAX + 8], text[TEXT], quoted[PATH_MAX + 8];
 
 	if (!make_dir(dir))
 		return argv;
@@ -83,7 +84,7 @@ static char **mark_bash(char **argv)
 /* zsh looks for each of its files anew in $ZDOTDIR: after the first it is the user's again. */
 static char **mark_zsh(char **argv)
 {
-	static char dir[PATH_MAX], text[TEXT], quoted[PATH_MAX + 8], own[PATH_MAX + 8];
+	static LARGE(2) char dir[PATH_MAX], text[TEXT], quoted[PATH_MAX + 8], own[PATH_MAX + 8];
 	const char *old = getenv("ZDOTDIR");
 
 	if (!make_dir(dir))
@@ -139,9 +140,7 @@ char **shell_command(char **arguments)
 	name = slash ? slash + 1 : path;
 	while (arguments[count])
 		count++;
-	argv = calloc(count + 4, sizeof(*argv));
-	if (!argv)
-		die(EXIT_CANNOT, "out of memory");
+	argv = memory_take((count + 4) * sizeof(*argv));
 	argv[0] = (char *)path;
 	memcpy(argv + 1, arguments, count * sizeof(*argv));
 	if (count || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "run.h"
+#include "sys.h"
 
 /* Column of the comments, unless the value is longer. */
 #define ORIGIN_COLUMN 48
@@ -23,7 +24,7 @@ static void show_setting(const struct conf *c, enum setting_id id)
 
 int show_settings(const struct conf *c)
 {
-	static char text[65536];
+	static LARGE(2) char text[65536];
 
 	for (int id = 0; id < SETTING_COUNT; id++)
 		show_setting(c, (enum setting_id)id);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "run.h"
+#include "sys.h"
 
 #define NAME "torsocks"
 #define FILE_ENV "TORSOCKS_CONF_FILE"
@@ -192,7 +193,7 @@ static void set_proxy(struct conf *c, struct import *i)
 
 static void read_file(struct conf *c)
 {
-	static struct import i;
+	static LARGE(2) struct import i;
 	const char *named = getenv(FILE_ENV), *path = named && *named ? named : DEFAULT_FILE;
 	const char *text;
 
