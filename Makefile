@@ -127,8 +127,9 @@ $(B)/libsockshim.so: $(LIB) $(B)/exports.map
 		-Wl,--sort-section=name -Wl,--gc-sections -o $@ $(LIB) $(LINK) -Wl,-soname,$(@F) \
 		-Wl,--version-script=$(B)/exports.map -Wl,-z,nodelete -Wl,--no-undefined -ldl
 $(B)/sockshim: PIE = $(or $(STATIC),-pie)
+# norelro: musl does not protect it in a static program, and its alignment would be another page to relocate.
 $(B)/sockshim: EXE_MUSL = $(MUSL) $(CFLAGS) -static -nostartfiles -o $@ $(RCRT1) $(filter %.o,$^) \
-	-Wl,-pie,--no-dynamic-linker,-z,text,-z,noseparate-code,--sort-section=name $(LINK)
+	-Wl,-pie,--no-dynamic-linker,-z,text,-z,noseparate-code,--sort-section=name $(LINK) -Wl,-z,norelro
 $(B)/sockshim: $(RUN)
 	$(if $(MUSL),$(EXE_MUSL),$(EXE))
 $(B)/sockshimctl: $(CTL) $(CORE)

@@ -129,7 +129,7 @@ void audit_unseen(int32_t tid)
 /* The errno that the plain filter has for this call; 0: it would have asked the supervisor. */
 static int refused_by_filter(const struct seccomp_data *data)
 {
-	static struct sock_filter code[FILTER_MAX];
+	static LARGE(2) struct sock_filter code[FILTER_MAX];
 	static size_t len;
 	uint32_t answer;
 

@@ -33,7 +33,7 @@ static uint64_t mix(uint64_t h, const void *data, size_t len)
 static bool said_before(const struct call *c, uint8_t reason, const char *exe)
 {
 	enum { SLOTS = 256 };
-	static uint64_t said[SLOTS];
+	static LARGE(2) uint64_t said[SLOTS];
 	const uint8_t what[2] = {c->kind, reason};
 	uint64_t h = mix(0xcbf29ce484222325u, what, sizeof(what));
 
