@@ -115,6 +115,9 @@ $(B)/pic/%.o: %.S $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(PIC) -c -o $@ $<
 
+# What is written there is not to become a call of itself.
+$(B)/pic/src/shim/string.o: PIC += -fno-builtin
+
 # Anonymous: a named version would silently stop the interposition.
 $(B)/exports.map: include/calls.def
 	@mkdir -p $(@D)
@@ -122,9 +125,9 @@ $(B)/exports.map: include/calls.def
 
 # What every process that starts pays for, us of 450 for /bin/true here: four segments, not two (17);
 # calls among ourselves, and crtbegin.o's, looked up by name (20); variables on more than one page (10).
-$(B)/libsockshim.so: $(LIB) $(B)/exports.map
+$(B)/libsockshim.so: $(LIB) $(B)/exports.map src/shim/library.ld
 	$(CC) $(CFLAGS) -shared -nostartfiles -Wl,-z,noseparate-code -Wl,-Bsymbolic-functions \
-		-Wl,--sort-section=name -Wl,--gc-sections -o $@ $(LIB) $(LINK) -Wl,-soname,$(@F) \
+		-Wl,--sort-section=name -Wl,--gc-sections -o $@ $(LIB) $(LINK) -Wl,-T,src/shim/library.ld -Wl,-soname,$(@F) \
 		-Wl,--version-script=$(B)/exports.map -Wl,-z,nodelete -Wl,--no-undefined -ldl
 $(B)/sockshim: PIE = $(or $(STATIC),-pie)
 # norelro: musl does not protect it in a static program, and its alignment would be another page to relocate.

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gate.c - maps the gate where the session's filter expects it, and calls what hooks let pass.
+ * gate.c - puts the gate where the session's filter expects it, and calls what hooks let pass.
  *
  * Without a guard a call that passes is libc's own, with its cancellation point. With one, libc's
  * system call would be notified to the supervisor; so it is made from the gate, for nothing.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <link.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "gate.h"
 #include "sys.h"
 
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
+#ifndef MREMAP_MAYMOVE /* shown with _GNU_SOURCE only */
+#define MREMAP_MAYMOVE 1
+#define MREMAP_FIXED 2
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
 #endif
 #define PAGE 4096
 
 extern const char gate_page[];
-/* The ELF header at the start of this library, from the linker. */
-extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
 static atomic_bool open_gate;
 
@@ -30,43 +30,26 @@ bool gate_is_open(void)
 	return atomic_load_explicit(&open_gate, memory_order_relaxed);
 }
 
-/* Where the page lies in the library's file; -1 if it cannot be told. */
-static long gate_offset(void)
+static bool move(uint64_t to, int flags)
 {
-	const char *base = (const char *)&__ehdr_start;
-	const ElfW(Phdr) *p = (const void *)(base + __ehdr_start.e_phoff);
-	size_t at = (size_t)(gate_page - base);
-
-	for (int i = 0; i < __ehdr_start.e_phnum; i++)
-		if (p[i].p_type == PT_LOAD && at - p[i].p_vaddr < p[i].p_filesz)
-			return (long)(at - p[i].p_vaddr + p[i].p_offset);
-	return -1;
+	return SYS5(SYS_mremap, gate_page, PAGE, PAGE, flags | MREMAP_MAYMOVE | MREMAP_FIXED, to) ==
+	       (long)to;
 }
 
-/* The file may be another by now (an update): only the very same code will do. */
+/*
+ * The page itself moves there. To map it a second time would be a file to open, which may be another
+ * by now (an update), and two pages to compare. mincore(2) says whether the place is free. Before
+ * Linux 5.13 a hole stays behind, in which nobody looks for anything.
+ */
 void gate_map(const struct session *s)
 {
-	long offset = gate_offset(), at;
-	int fd;
+	unsigned char in_core;
 
-	if (!s->gate || !s->library || offset < 0)
+	if (!s->gate || SYS3(SYS_mincore, s->gate, PAGE, &in_core) != -ENOMEM)
 		return;
-	fd = sys_open(session_library(s), O_RDONLY, 0);
-	if (fd < 0)
+	if (!move(s->gate, MREMAP_DONTUNMAP) && !move(s->gate, 0))
 		return;
-	at = SYS6(SYS_mmap, s->gate, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED_NOREPLACE,
-		  fd, offset);
-	sys_close(fd);
-	if (at != (long)s->gate) {
-		if (at > 0)
-			SYS2(SYS_munmap, at, PAGE);
-		return;
-	}
-	if (memcmp((const void *)at, gate_page, PAGE) != 0) {
-		SYS2(SYS_munmap, at, PAGE);
-		return;
-	}
-	sys_gate_set((sys_gate_call *)at);
+	sys_gate_set((sys_gate_call *)s->gate);
 	atomic_store_explicit(&open_gate, true, memory_order_relaxed);
 }
 

@@ -5,7 +5,7 @@
 
 #include "shim.h"
 
-/* Maps the gate of a guarded session; without it (or if that fails) the supervisor is asked. */
+/* Moves the gate of a guarded session to its place; without it (or if that fails) the supervisor is asked. */
 void gate_map(const struct session *s);
 bool gate_is_open(void);
 

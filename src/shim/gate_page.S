@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * gate_page.S - the one page of code whose system calls the guard's filter does not ask about: long
- * gate(long number, long a, long b, long c, long d, long e, long f). It is mapped a second time at the
- * address that the session's filter knows (gate.c), so it must not depend on where it lies.
+ * gate(long number, long a, long b, long c, long d, long e, long f). It is moved to the address that the
+ * session's filter knows (gate.c), so it must not depend on where it lies: behind all else of its
+ * segment, which then stays one piece.
  */
 	.section .gate, "ax", %progbits
 	.balign 4096
