@@ -149,17 +149,26 @@ static bool is_broken(int err)
 	return err == -EPIPE || err == -ECONNRESET || err == -ENOTCONN;
 }
 
-/* A controller that was started anew gets a new connection. */
+static bool hung_up(const struct task *k, int err)
+{
+	if (!is_broken(err) || !link_is_connection(k->t))
+		return false;
+	link_drop(k->l);
+	if (k->l == &us.link)
+		answers_forget();
+	return true;
+}
+
+/* A controller that was started anew gets a new connection; of what is broken none is kept. */
 static int put_surely(const struct task *k)
 {
 	int err = put_all(k);
 
-	if (!is_broken(err) || !link_is_connection(k->t))
-		return err;
-	link_drop(k->l);
-	if (k->l == &us.link)
-		answers_forget();
-	return put_all(k);
+	if (hung_up(k, err)) {
+		err = put_all(k);
+		hung_up(k, err);
+	}
+	return err;
 }
 
 /* ---- answers ---- */
@@ -297,6 +306,16 @@ int reporter_send(const struct session *s, struct report *r, uint64_t until,
 	err = put_kept(&k, until, answer);
 	unlock();
 	return err;
+}
+
+bool reporter_may_return(const struct session *s, int err)
+{
+	struct report_target t;
+
+	if (err == -EAGAIN)
+		return true;
+	return (is_broken(err) || err == -ECONNREFUSED || err == -ENOENT) &&
+	       !report_target(s->settings.text + s->settings.report, &t) && link_is_connection(&t);
 }
 
 void reporter_who(const struct stream *st, struct report_process *p)

@@ -71,6 +71,9 @@ int reporter_answer(const struct session *s, int32_t pid, uint32_t seq, struct r
 void reporter_no_answer(void);
 bool reporter_is_silent(void);
 
+/* May it go a moment later? There was no room, or a controller that is just being started anew. */
+bool reporter_may_return(const struct session *s, int err);
+
 /* One report could not be sent. */
 void reporter_lose(void);
 

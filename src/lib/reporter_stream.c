@@ -4,7 +4,7 @@
  *
  * With ReportMode optional a report is tried once, and an answer is waited for only while the controller
  * gives any. With required it is tried until ReportTimeout, in steps of a millisecond: nothing wakes
- * who waits for room in a listener's queue.
+ * who waits for room in a listener's queue; and in longer ones for a controller that is not there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +17,7 @@
 #include "sys.h"
 
 #define STEP_NS 1000000u
+#define RETURN_NS 20000000u
 #define URL 512
 
 uint64_t reporter_started(int32_t pid, int32_t *ppid)
@@ -115,9 +116,9 @@ void stream_told_words(struct bytes_out *o, const struct stream *st, const struc
 	bytes_put_text(o, "; start the controller, or set ReportMode optional");
 }
 
-static int wait_a_moment(struct stream *st)
+static int wait_a_moment(struct stream *st, uint64_t ns)
 {
-	uint64_t next = sys_now() + STEP_NS;
+	uint64_t next = sys_now() + ns;
 
 	st->deadline = next < st->report.until ? next : st->report.until;
 	return POLLPRI;
@@ -164,8 +165,8 @@ static int send_connect(struct stream *st, const struct session *s, int fd,
 		return obey(st, &answer);
 	if (!err)
 		return r.ack;
-	if (err == -EAGAIN && is_required(s) && in_time(st))
-		return wait_a_moment(st);
+	if (is_required(s) && in_time(st) && reporter_may_return(s, err))
+		return wait_a_moment(st, err == -EAGAIN ? STEP_NS : RETURN_NS);
 	reporter_lose();
 	return not_told(st, s, err);
 }
@@ -179,10 +180,10 @@ static int take_answer(struct stream *st, const struct session *s)
 		return obey(st, &answer);
 	if (got < 0 && is_required(s) && in_time(st)) {
 		st->report.seq = 0; /* the connection broke: once more */
-		return wait_a_moment(st);
+		return wait_a_moment(st, STEP_NS);
 	}
 	if (got == 0 && in_time(st))
-		return wait_a_moment(st);
+		return wait_a_moment(st, STEP_NS);
 	if (!is_required(s)) {
 		reporter_no_answer();
 		return 0;

@@ -44,8 +44,12 @@ holds()
 	holds full
 }
 
-@test "a controller that talks nonsense, for ever, or hangs up" {
-	holds babble
+@test "absent, dead, full, mute, nonsense, for ever, slow, hangs up; in each mode; blocking, non-blocking, static" {
+	holds controllers
+}
+
+@test "required waits for a controller that is started anew" {
+	holds anew
 }
 
 @test "a controller that hangs up between two connections: a new one to it, or none goes on" {

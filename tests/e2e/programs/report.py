@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """report.py CASE: one test of Report. This process is the controller and the proxy; sockshim runs its children.
 
-Prints "ok", or what is wrong. Nothing here sleeps: it waits for what must come.
+Prints "ok", or what is wrong. Nothing is judged by time: it waits for what must come.
 """
 import atexit
+import concurrent.futures
 import contextlib
 import errno
+import itertools
 import json
 import os
 import signal
@@ -15,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 SOCKSHIM = os.environ["BUILD"] + "/sockshim"
 PROGRAMS = os.environ["BUILD"] + "/tests/e2e/"
@@ -134,12 +137,12 @@ class Connection:
 
 
 class Controller:
-    def __init__(self, backlog=512):
+    def __init__(self, backlog=512, path=SOCKET):
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(SOCKET)
+            os.unlink(path)
         self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(SOCKET)
-        os.chmod(SOCKET, 0o666)
+        self.listener.bind(path)
+        os.chmod(path, 0o666)
         self.listener.listen(backlog)
         self.listener.settimeout(LIMIT)
 
@@ -312,75 +315,143 @@ def case_full():
             check(all(line.split()[0] in told for line in out if line not in refused))
 
 
-def case_babble():
-    """One that speaks garbage, without end, or closes at once."""
+NONBLOCKING = """
+import asyncio
+async def go():
+    try:
+        r, w = await asyncio.open_connection("203.0.113.80", 80)
+        print(w.get_extra_info("sockname")[1], 0, flush=True)
+    except OSError as e:
+        print(e.errno, flush=True)
+asyncio.run(go())
+"""
+STATIC = "%sstatic_connect >/dev/null && echo open || echo %d" % (PROGRAMS, errno.ECONNREFUSED)
+KINDS = [sys.executable, "-c", ONE + "one()"], [sys.executable, "-c", NONBLOCKING], ["sh", "-c", STATIC]
+CONTROLLERS = "absent", "dead", "queue", "mute", "garbage", "flood", "slow", "hangs up"
+
+
+def start_controller(how, path):
+    """What the program finds at `path`."""
+    if how == "absent":
+        return
+    controller = Controller(0 if how == "queue" else 512, path)
+    if how == "dead":
+        controller.listener.close()
+    if how == "queue":
+        controller.filler = socket.socket(socket.AF_UNIX)
+        controller.filler.connect(path)
+    if how in ("dead", "queue"):
+        return controller
+
+    def speak(c):
+        with contextlib.suppress(OSError):
+            if how == "garbage":
+                c.sock.sendall(b"HTTP/1.1 400 Bad Request\r\n{\"seq\":2}\n\0\xff{\n[[[[\n")
+            while how == "flood":
+                c.sock.sendall(b"\xff" * 4096)
+            while (report := c.line()):
+                if how == "slow" and report["event"] == "connect":
+                    time.sleep(0.05)  # what slow means; nothing is judged by it
+                    c.answer(report["seq"], go=True)
+
+    def listen():
+        with contextlib.suppress(OSError):
+            while True:
+                c = controller.accept()
+                if how == "hangs up":
+                    c.sock.close()
+                else:
+                    threading.Thread(target=speak, args=(c,), daemon=True).start()
+    threading.Thread(target=listen, daemon=True).start()
+    return controller
+
+
+def case_controllers():
+    """Each sort of controller, in each mode: a blocking, a non-blocking connection, one of a static program."""
     proxy = Proxy().run()
-    for mode, ack in ("optional", "no"), ("required", "no"), ("optional", "yes"), ("required", "yes"):
-        for how in "garbage", "flood", "close":
-            controller = Controller()
-            child = python(proxy, "one()", options=("ReportMode=" + mode, "ReportAck=" + ack, "ReportTimeout=0.1"))
-            stop = threading.Event()
+    wrong = []
 
-            def speak(how=how, controller=controller, stop=stop):
-                with contextlib.suppress(OSError):
-                    while not stop.is_set():
-                        c = controller.accept()
-                        if how == "close":
-                            c.sock.close()
-                            continue
-                        c.sock.sendall(b"HTTP/1.1 400 Bad Request\r\n{\"seq\":2}\n\0\xff{\n[[[[\n")
-                        while how == "flood":
-                            c.sock.sendall(b"\xff" * 4096)
-            controller.listener.settimeout(0.05)
-            t = threading.Thread(target=speak, daemon=True)
-
-            def patient(controller=controller):
-                controller.listener.settimeout(LIMIT)
-            patient()
-            t.start()
-            out, err = output(child)
-            stop.set()
-            wanted = mode == "required" and ack == "yes"
-            if how == "close" and mode == "required":
-                wanted = bool(refusals(out))  # it may have hung up before the report, or after
-            check(bool(refusals(out)) == wanted and len(out) == 1, mode, ack, how, out, err)
-            check(err.count("\n") == wanted, err)
+    def session(number, how, mode, ack):
+        path = "%s.%d" % (SOCKET, number)
+        controller = start_controller(how, path)
+        child = shim(proxy, "sh", "-c", '"$0" -c "$1"; ' + STATIC, sys.executable, ONE + "one()" + NONBLOCKING,
+                     report="unix:" + path, options=("ReportMode=" + mode, "ReportAck=" + ack,
+                                                     "ReportTimeout=" + ("15" if how == "slow" else "0.2")))
+        out, err = output(child)
+        refused = [line for line in out if line == str(errno.ECONNREFUSED)]
+        wanted = 3 * (mode == "required" and (how in ("absent", "dead", "queue") or (ack == "yes" and how != "slow")))
+        if how == "hangs up" and mode == "required" and ack == "no":
+            wanted = len(refused)  # it may have hung up before the report, or after
+        if len(refused) != wanted or len(out) != 3 or err.count("cannot be reported") != wanted or err.count("\n") != wanted:
+            wrong.append((how, mode, ack, out, err))
+        if controller:
             controller.listener.close()
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        ways = itertools.product(CONTROLLERS, ("optional", "required"), ("no", "yes"))
+        for run in [pool.submit(session, i, *way) for i, way in enumerate(ways)]:
+            run.result()
+    check(not wrong, *wrong)
+
+
+def case_anew():
+    """Required waits for a controller that is started anew: it was never there, has died, hangs up at first."""
+    proxy = Proxy()
+    for ack, how, kind in itertools.product(("no", "yes"), ("absent", "dead", "hangs up"), KINDS):
+        controller = Controller()
+        if how == "absent":
+            os.unlink(SOCKET)
+        if how != "hangs up":
+            controller.listener.close()
+        child = shim(proxy, *kind, options=("ReportMode=required", "ReportAck=" + ack, "ReportTimeout=15"))
+        p, port = proxy.accept()
+        if how != "hangs up":
+            controller = Controller()
+        elif ack == "yes":  # without, what was sent was told
+            for _ in range(3):
+                controller.accept().sock.close()
+        c = controller.accept()
+        r = c.event("connect")
+        check(r["source_port"] == port, r, port)
+        if ack == "yes":
+            c.answer(r["seq"], go=True)
+        proxy.serve(p, port)
+        out, err = output(child)
+        check(str(errno.ECONNREFUSED) not in out and len(out) == 1 and not err, ack, how, kind, out, err)
+        controller.listener.close()
 
 
 def case_hang_up():
     """Between two connects the controller hangs up: one that still listens gets a new connection, else none goes on."""
     proxy = Proxy().run()
-    for ack in "no", "yes":
-        for listens in True, False:
-            controller = Controller()
-            r, w = os.pipe()
-            child = python(proxy, "a = one(); os.read(%d, 1); b = one(); os.read(%d, 1); c = one()" % (r, r), pass_fds=(r,),
-                           options=("ReportMode=required", "ReportAck=" + ack))
+    for ack, listens in ("no", True), ("yes", True), ("no", False):
+        controller = Controller()
+        r, w = os.pipe()
+        child = python(proxy, "a = one(); os.read(%d, 1); b = one(); os.read(%d, 1); c = one()" % (r, r), pass_fds=(r,),
+                       options=("ReportMode=required", "ReportAck=" + ack, "ReportTimeout=" + ("15" if listens else "0.2")))
 
-            def told(c, lost=0, ack=ack, child=child):
-                first = [c.line()["event"], c.event("lost")["count"] if lost else 0]
-                report = c.event("connect")
-                check(first == ["start", lost] and report["seq"] == 2 + bool(lost), first, report)
-                if ack == "yes":
-                    c.answer(report["seq"], go=True)
-                check(c.event("reply")["seq"] == report["seq"] + 1, report)
-                check(child.stdout.readline().split()[0] == str(report["source_port"]), report)
-            c = controller.accept()
-            told(c)
-            c.sock.close()
-            if not listens:
-                controller.listener.close()
+        def told(c, lost=0, ack=ack, child=child):
+            first = [c.line()["event"], c.event("lost")["count"] if lost else 0]
+            report = c.event("connect")
+            check(first == ["start", lost] and report["seq"] == 2 + bool(lost), first, report)
+            if ack == "yes":
+                c.answer(report["seq"], go=True)
+            check(c.event("reply")["seq"] == report["seq"] + 1, report)
+            check(child.stdout.readline().split()[0] == str(report["source_port"]), report)
+        c = controller.accept()
+        told(c)
+        c.sock.close()
+        if not listens:
+            controller.listener.close()
+        os.write(w, b"x")
+        if not listens:
+            check(child.stdout.readline() == "%d\n" % errno.ECONNREFUSED)
+            controller = Controller()  # started anew
             os.write(w, b"x")
-            if not listens:
-                check(child.stdout.readline() == "%d\n" % errno.ECONNREFUSED)
-                controller = Controller()  # started anew
-                os.write(w, b"x")
-            told(controller.accept(), 0 if listens else 1)
-            err = child.communicate(timeout=LIMIT)[1] if not listens else ""
-            check(err.count("\n") == (not listens) and err.count("cannot be reported") == (not listens), err)
-            child.kill()
-            child.wait()
+        told(controller.accept(), 0 if listens else 1)
+        err = child.communicate(timeout=LIMIT)[1] if not listens else ""
+        check(err.count("\n") == (not listens) and err.count("cannot be reported") == (not listens), err)
+        child.kill()
+        child.wait()
 
 
 def case_proven():
@@ -716,7 +787,8 @@ def case_guard():
     # no controller
     controller.listener.close()
     for mode, want in ("optional", "0"), ("required", "1"):
-        child = shim(proxy, "sh", "-c", "%sstatic_connect; echo $?" % PROGRAMS, options=("ReportMode=" + mode,))
+        child = shim(proxy, "sh", "-c", "%sstatic_connect; echo $?" % PROGRAMS,
+                     options=("ReportMode=" + mode, "ReportTimeout=0.2"))
         out, err = output(child)
         check(out == ["ran", want] and err.count("cannot be reported") == (mode == "required"), mode, out, err)
 
