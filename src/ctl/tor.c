@@ -235,7 +235,6 @@ static int run_resolve(struct tor *t, char **argv)
 	tor_ask(t, "SETEVENTS ADDRMAP");
 	for (; *argv; argv++) {
 		struct lookup l = {.name = *argv};
-		struct output out = {0};
 		struct bytes_out o = begin("RESOLVE");
 
 		t->event = take_addrmap;
@@ -247,7 +246,6 @@ static int run_resolve(struct tor *t, char **argv)
 			failed++;
 			continue;
 		}
-		(void)out;
 		while (!l.address[0] && !t->error) {
 			struct pollfd p = {.fd = t->fd, .events = tor_events(t)};
 
@@ -269,14 +267,16 @@ static int run_resolve(struct tor *t, char **argv)
 
 /* ---- circuits and streams ---- */
 
-/* Splits `key=\nline\nline` or `key=line` into lines and prints each by `print`. */
-static int list(struct tor *t, const char *key, void (*print)(const char *line, size_t len))
+/* Splits `key=\nline\nline` or `key=line` into lines and prints each by `print`, under `head`. */
+static int list(struct tor *t, const char *key, const char *head,
+		void (*print)(const char *line, size_t len))
 {
 	struct tor_answer a = tor_ask(t, "GETINFO %s", key);
 	const char *p, *end;
 
 	if (a.code != 250)
 		ctl_die(1, "tor: %u %s (%s)", a.code, a.text, torctl_words(a.code));
+	puts(head);
 	p = strchr(a.text, '=');
 	for (p = p ? p + 1 : a.text; *p; p = *end ? end + 1 : end) {
 		end = p + strcspn(p, "\n");
@@ -309,8 +309,9 @@ static void print_circuit(const char *line, size_t len)
 static int run_circuits(struct tor *t, char **argv)
 {
 	(void)argv;
-	printf("%-5s %-9s %-24s %-30s %s\n", "ID", "STATE", "PURPOSE", "FLAGS", "PATH");
-	return list(t, "circuit-status", print_circuit);
+	return list(t, "circuit-status",
+		    "ID    STATE     PURPOSE                  FLAGS                          PATH",
+		    print_circuit);
 }
 
 static void print_stream(const char *line, size_t len)
@@ -326,8 +327,7 @@ static void print_stream(const char *line, size_t len)
 static int run_streams(struct tor *t, char **argv)
 {
 	(void)argv;
-	printf("%-5s %-12s %-8s %s\n", "ID", "STATE", "CIRCUIT", "TARGET");
-	return list(t, "stream-status", print_stream);
+	return list(t, "stream-status", "ID    STATE        CIRCUIT  TARGET", print_stream);
 }
 
 /* ---- the table ---- */

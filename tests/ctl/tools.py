@@ -115,6 +115,16 @@ def resolve_strange_replies():
         with answering(reply) as t:
             status, out, err = command("resolve", "-p", f"socks5://127.0.0.1:{t.port}", "a.test")
             equal((status, out, len(err.splitlines())), (*wanted, wanted[0]), f"{reply}: {err}")
+    for reply, wanted in (
+            (b"\5\0\0\3\6a.test\0\0", (0, "a.test\n")),
+            (b"\5\0\0\4" + bytes(15) + b"\1\0\0", (0, "::1\n")),  # what the proxy has to say
+            (b"\5\0\0\1\1\2\3\4\0\0", (0, "1.2.3.4\n")),
+            (b"\5\4\0\0\0\0\0\0\0\0", (1, "")),
+            (b"\5\0\0\0\0\0\0\0\0\0", (1, ""))):
+        for address in "192.0.2.7", "2001:db8::7":
+            with answering(reply) as t:
+                status, out, err = command("resolve", "-p", f"socks5://127.0.0.1:{t.port}", "-x", address)
+                equal((status, out, len(err.splitlines())), (*wanted, wanted[0]), f"-x {reply}: {err}")
     with Proxy("--fault", "hang") as p:
         status, _, err = command("resolve", "-t", "1", "-p", f"socks5://127.0.0.1:{p.port}", "a.test")
         equal(status, 1)

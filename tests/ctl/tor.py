@@ -241,6 +241,50 @@ def replies():
 
 
 @test
+def lines_sent():
+    """every command of the table sends its own line, its words in the order that they were given in"""
+    with tempfile.NamedTemporaryFile(suffix=".txt") as descriptor:
+        descriptor.write(b"router y\n")
+        descriptor.flush()
+        lines = {
+            "getinfo a b": "GETINFO a b", "getconf B A": "GETCONF B A", "setconf B=2 A=1 B=1": "SETCONF B=2 A=1 B=1",
+            "resetconf B=2 A": "RESETCONF B=2 A", "saveconf": "SAVECONF", "saveconf FORCE": "SAVECONF FORCE",
+            "signal NEWNYM": "SIGNAL NEWNYM", "events CIRC BW": "SETEVENTS CIRC BW",
+            "mapaddress a.test=b.test c.test=d.test": "MAPADDRESS a.test=b.test c.test=d.test",
+            "resolve a.test": "RESOLVE a.test", "resolve mode=reverse 192.0.2.7": "RESOLVE mode=reverse 192.0.2.7",
+            "circuits": "GETINFO circuit-status", "streams": "GETINFO stream-status",
+            "extendcircuit 0 $A,$B purpose=general": "EXTENDCIRCUIT 0 $A,$B purpose=general",
+            "extendcircuit 7 $C": "EXTENDCIRCUIT 7 $C", "closecircuit 7 IfUnused": "CLOSECIRCUIT 7 IfUnused",
+            "attachstream 12 7": "ATTACHSTREAM 12 7", "attachstream 12 7 HOP=2": "ATTACHSTREAM 12 7 HOP=2",
+            "redirectstream 12 a.test 81": "REDIRECTSTREAM 12 a.test 81", "closestream 12 6": "CLOSESTREAM 12 6",
+            "postdescriptor purpose=bridge cache=no " + descriptor.name: "+POSTDESCRIPTOR purpose=bridge cache=no\r\nrouter y",
+            "protocolinfo": "PROTOCOLINFO", "protocolinfo 1": "PROTOCOLINFO 1"}
+        done = subprocess.run([BINARY, "tor", "help"], capture_output=True, text=True, check=True)
+        table = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")}
+        equal(table - {"via"}, {line.split()[0] for line in lines}, "the table, and what is tried here")
+        for command, line in lines.items():
+            with Tor(answers={"SETEVENTS ADDRMAP": b"250 OK\r\n"}) as t:  # and 510 to all else
+                status, out, err = tor(t, *command.split())
+                true(b"".join(t.heard).endswith(line.encode() + b"\r\n"), f"{command}: {t.heard}")
+                if not command.startswith("protocolinfo"):
+                    equal((status, out), (1, ""), command)
+                    true(err.startswith("sockshimctl: ") and "510 Unrecognized command" in err, f"{command}: {err}")
+
+
+@test
+def errors_in_words():
+    """each code that control-spec gives is said with Tor's text and what it means"""
+    meanings = {451: "resource exhausted", 500: "syntax error in the protocol", 510: "unrecognized command",
+                511: "unimplemented command", 512: "syntax error in an argument", 513: "unrecognized argument",
+                514: "authentication required", 515: "bad authentication", 550: "unspecified Tor error",
+                551: "internal error", 552: "unrecognized entity", 553: "invalid configuration value",
+                554: "invalid descriptor", 555: "unmanaged entity", 599: "a code that control-spec does not know"}
+    for code, words in meanings.items():
+        with Tor(answers={"SIGNAL X": f"{code} Tor's own words\r\n".encode()}) as t:
+            equal(tor(t, "signal", "X"), (1, "", f"sockshimctl: tor: {code} Tor's own words ({words})\n"))
+
+
+@test
 def arguments():
     """several values keep their order and are quoted; nothing can break out of its line"""
     answers = {"SETCONF": b"250 OK\r\n", "RESETCONF": b"250 OK\r\n", "MAPADDRESS": b"250 a=b\r\n",
