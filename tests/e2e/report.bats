@@ -32,6 +32,14 @@ holds()
 	holds fields
 }
 
+@test "names that are not UTF-8 come back as they were" {
+	holds bytes
+}
+
+@test "a proxy on IPv6, names and addresses that are looked up, when the process began" {
+	holds kinds
+}
+
 @test "the report is there when the proxy has the first byte" {
 	holds order
 }

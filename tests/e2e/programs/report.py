@@ -10,6 +10,7 @@ import errno
 import itertools
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -49,9 +50,9 @@ def check(truth, *words):
 class Proxy:
     """SOCKS5 and its clients' first bytes; a client that got its reply stays connected."""
 
-    def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.url = "socks5://127.0.0.1:%d" % self.listener.getsockname()[1]
+    def __init__(self, ip="127.0.0.1"):
+        self.listener = socket.create_server((ip, 0), family=socket.AF_INET6 if ":" in ip else socket.AF_INET, backlog=512)
+        self.url = "socks5://%s:%d" % ("[%s]" % ip if ":" in ip else ip, self.listener.getsockname()[1])
         self.before = None  # called with the peer's port when its first byte is there
         self.users, self.clients = [], []
 
@@ -227,6 +228,49 @@ def case_fields():
     check(first["socks_user"] == proxy.users[0] and "password" not in json.dumps(reports), first)
     check(second["how"] == "literal" and second["address"] == "203.0.113.80" and "host" not in second, second)
     check(reply["cookie"] == first["cookie"] and reply["code"] == 0 and reply["ms"] >= 0, reply)
+
+
+def case_bytes():
+    """Names that are not UTF-8 come back as they were: of programs (library and guard), of a host, a tag."""
+    controller = Controller()
+    proxy = Proxy().run()
+    odd = os.fsencode(DIR) + b"/\xff \xc3(\"\n"
+    os.mkdir(odd)
+    os.chmod(odd, 0o755)
+    for name in "static_connect", "report_vfork":
+        shutil.copy(PROGRAMS + name, odd + b"/" + name.encode())
+    child = shim(proxy, "sh", "-c", '"$0"/static_connect >/dev/null; "$0"/report_vfork >/dev/null; "$1" -c "$2"',
+                 odd, sys.executable, "import socket; socket.create_connection((b'b\\xffr.example', 80))",
+                 options=(b"Tag=t\xffg",))
+    found = controller.collect(child, True)
+    out, err = output(child)
+    told = [r for _, reports in found for r in reports if r["event"] == "connect"]
+    exes = {os.fsencode(r["exe"]) for r in told}
+    check({odd + b"/static_connect", odd + b"/report_vfork"} < exes, exes, out, err)
+    check({os.fsencode(r["tag"]) for r in told} == {b"t\xffg"}, told)
+    check([os.fsencode(r["host"]) for r in told if "host" in r] == [b"b\xffr.example"], told, err)
+
+
+def case_kinds():
+    """IPv6 to the proxy; RESOLVE and RESOLVE_PTR; process start time and thread."""
+    controller = Controller()
+    proxy = Proxy("::1").run()
+    proxy.url = proxy.url.replace("socks5", "tor")
+    child = shim(proxy, sys.executable, "-c", ONE + """
+one()
+print(open("/proc/self/stat").read().rsplit(")", 1)[1].split()[19], flush=True)
+try: socket.gethostbyname("a.example"); socket.gethostbyaddr("192.0.2.7")
+except OSError: pass
+""", options=("Resolve=remote",))
+    reports = controller.accept().rest()
+    (line, started), err = output(child)
+    told = [r for r in reports if r["event"] == "connect"]
+    check([r["command"] for r in told] == ["connect", "resolve", "ptr"], told, err)
+    connect, resolve, ptr = told
+    check(connect["source"] == "[::1]:" + line.split()[0] and connect["proxy"] == proxy.url, connect, line)
+    check(all(r["started"] == int(started) and r["tid"] == r["pid"] for r in told), told, started)
+    check(resolve["host"] == "a.example" and "port" not in resolve and resolve["how"] == "lookup", resolve)
+    check(ptr["address"] == "192.0.2.7" and "port" not in ptr and "host" not in ptr, ptr)
 
 
 def case_order():
