@@ -29,6 +29,9 @@ const char *guard_error(int error);
 /* What of the kernel's newer help is there, in words for --check. */
 const char *guard_grade(void);
 
+/* Tries whether names can be answered to who asks from a socket that is not connected: NULL, or why not. */
+const char *guard_lacks_names(void);
+
 /* Draws the gate's address for a session, and builds the filter. */
 void guard_plan(struct guard_plan *p, struct session *s);
 
@@ -45,6 +48,9 @@ void guard_command_ended(void);
 /* After the command: does any process of the session live, or is there still something to carry?
  * `others`: the launcher has children left. */
 bool guard_is_needed(bool others);
+
+/* Nobody is served any more. */
+void guard_end(void);
 
 /* Closes all descriptors but the guard's own and `other`. */
 void guard_keep_own(int other);

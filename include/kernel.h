@@ -13,6 +13,10 @@
 #define SYS_pidfd_getfd 438
 #endif
 
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
 #define PROTO_MPTCP 262
 #define OPTION_NETNS_COOKIE 71
 #define FAMILY_KEY 15
@@ -21,7 +25,8 @@
 #define FAMILY_ALG 38
 #define OPTION_BINDTODEVICE 25
 #define OPTION_BINDTOIFINDEX 62
-#define OPTION_UNICAST_IF 50 /* for IPv6, its PKTINFO */
+#define OPTION_NETNS_COOKIE 71 /* Linux 5.14 */
+#define OPTION_UNICAST_IF 50   /* for IPv6, its PKTINFO */
 #define OPTION_UNICAST_IF6 76
 #define OPTION_2292PKTINFO 2
 #define OPTION_2292RTHDR 5

@@ -100,6 +100,12 @@ uint64_t sys_now(void);
 /* Reads a whole small file: its length (at most size), or -errno; -EFBIG if it is longer. */
 long sys_slurp(const char *path, char *buf, size_t size);
 
+/*
+ * Calls `each` for every entry of a directory that is a number; not, if the entries are this process's
+ * `own` descriptors, for the one that it reads by. 0 or -errno.
+ */
+int sys_each_number(const char *path, int own, void (*each)(int n, void *arg), void *arg);
+
 /* Calls `each` for every descriptor of this process. */
 void sys_each_fd(void (*each)(int fd, void *arg), void *arg);
 

@@ -31,17 +31,11 @@ static struct bytes_out proc_path(char *path, size_t size, int32_t tid, const ch
 	return o;
 }
 
-/* The hexadecimal or decimal number behind `key` in /proc/TID/status; 0 if it is not there. */
-static uint64_t status_number(int32_t tid, const char *key, unsigned int base)
+uint64_t caller_number(const char *text, const char *key, unsigned int base)
 {
-	char path[48], text[4096], *p;
+	const char *p = strstr(text, key);
 	uint64_t n = 0;
-	long len;
 
-	proc_path(path, sizeof(path), tid, "/status");
-	len = sys_slurp(path, text, sizeof(text) - 1);
-	text[len > 0 ? len : 0] = 0;
-	p = strstr(text, key);
 	if (!p)
 		return 0;
 	for (p += strlen(key); *p == ' ' || *p == '\t'; p++)
@@ -49,6 +43,18 @@ static uint64_t status_number(int32_t tid, const char *key, unsigned int base)
 	for (; (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'f'); p++)
 		n = n * base + (uint64_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
 	return n;
+}
+
+/* The same in /proc/TID/status. */
+static uint64_t status_number(int32_t tid, const char *key, unsigned int base)
+{
+	char path[48], text[4096];
+	long len;
+
+	proc_path(path, sizeof(path), tid, "/status");
+	len = sys_slurp(path, text, sizeof(text) - 1);
+	text[len > 0 ? len : 0] = 0;
+	return caller_number(text, key, base);
 }
 
 /* The decimal numbers behind `key`: at most `max`; how many there are. */
@@ -135,20 +141,28 @@ static int ask_socket(struct caller *c)
 	return 0;
 }
 
-int caller_open(struct caller *c, uint32_t tid, int fd)
+int caller_copy(int32_t tid, int fd)
 {
-	int process, error;
+	int process = tid ? open_process(tid) : -ESRCH, copy;
 
-	memset(c, 0, sizeof(*c));
-	c->fd = -1;
-	c->tid = (int32_t)tid;
-	process = tid ? open_process(c->tid) : -ESRCH;
 	if (process < 0)
 		return process == -EMFILE || process == -ENFILE ? -EAGAIN : -EACCES;
-	c->fd = (int)SYS3(SYS_pidfd_getfd, process, fd, 0);
+	copy = (int)SYS3(SYS_pidfd_getfd, process, fd, 0);
 	sys_close(process);
+	if (copy >= 0 || copy == -EBADF)
+		return copy;
+	return copy == -EMFILE ? -EAGAIN : -EACCES;
+}
+
+int caller_open(struct caller *c, uint32_t tid, int fd)
+{
+	int error;
+
+	memset(c, 0, sizeof(*c));
+	c->tid = (int32_t)tid;
+	c->fd = caller_copy(c->tid, fd);
 	if (c->fd < 0)
-		return c->fd == -EBADF ? -EBADF : c->fd == -EMFILE ? -EAGAIN : -EACCES;
+		return c->fd;
 	error = ask_socket(c);
 	if (error)
 		caller_close(c);

@@ -26,9 +26,15 @@ struct caller {
 int caller_open(struct caller *c, uint32_t tid, int fd);
 void caller_close(struct caller *c);
 
+/* A copy of any descriptor of it; the errors are the same. */
+int caller_copy(int32_t tid, int fd);
+
 /* Copies the caller's memory. 0, -EFAULT, or -EACCES. */
 int caller_read(int32_t tid, uint64_t at, void *to, size_t len);
 int caller_write(int32_t tid, uint64_t at, const void *from, size_t len);
+
+/* The hexadecimal, decimal or octal number behind `key` in a text of /proc's; 0 if it is not there. */
+uint64_t caller_number(const char *text, const char *key, unsigned int base);
 
 /* Path of its program ("" if unknown). */
 void caller_exe(int32_t tid, char *out, size_t size);

@@ -16,6 +16,7 @@
 #include "socks.h"
 #include "supervisor.h"
 #include "sys.h"
+#include "twin.h"
 
 #define DISCARD 9
 
@@ -57,6 +58,11 @@ static void list(const struct pending *p)
 static bool is_proxied(const struct pending *p)
 {
 	return p->kind == PENDING_PROXY || p->kind == PENDING_ENTER;
+}
+
+static bool is_connect(const struct pending *p)
+{
+	return p->kind != PENDING_SEND && p->kind != PENDING_TWIN;
 }
 
 /* The answer is sent; a connection that nobody waits for is taken down. */
@@ -299,7 +305,7 @@ long judge_connect_to(struct request *rq, const struct sockaddr_storage *sa, siz
 	int32_t name;
 	int error;
 
-	if (p)
+	if (p && is_connect(p))
 		return join(rq, p);
 	if (len >= sizeof(sa_family_t) && sa->ss_family == AF_UNSPEC)
 		return disconnect(rq, sa, len, cookie);
@@ -308,7 +314,9 @@ long judge_connect_to(struct request *rq, const struct sockaddr_storage *sa, siz
 		return error;
 	judge_decide(&c, rq, &d);
 	if (dns_wants(&c, &d))
-		return connect_responder(rq, cookie);
+		return twin_is(rq->caller.fd) ? sys_connect(rq->caller.fd, sa, len)
+					      : connect_responder(rq, cookie);
+	judge_twin(rq, &d);
 	if (is_probe(&c, &d))
 		return pretend(rq, &c);
 	if (d.verdict == VERDICT_PROXY)
@@ -333,6 +341,7 @@ void judge_event(struct pending *p)
 		direct_event(p);
 		break;
 	case PENDING_SEND:
+	case PENDING_TWIN:
 		call_again(p);
 		break;
 	case PENDING_FREE:
@@ -345,7 +354,7 @@ static void take_back(struct pending *p)
 {
 	if (is_proxied(p))
 		audit_end(p, ECANCELED);
-	if (p->kind != PENDING_SEND)
+	if (is_connect(p))
 		sys_disconnect(p->caller.fd);
 }
 
@@ -365,7 +374,7 @@ static void give_up(struct pending *p)
 void judge_deadline(struct pending *p)
 {
 	if (p->until && p->until <= sys_now())
-		give_up(p);
+		p->kind == PENDING_TWIN ? twin_late() : give_up(p);
 	else if (p->kind == PENDING_PROXY && stream_timeout(&p->stream) == 0)
 		go_on(p);
 	else if (p->kind == PENDING_ENTER && stream_timeout(&p->stream) == 0)

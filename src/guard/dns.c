@@ -5,7 +5,7 @@
  * A socket that a program connects to port 53 of any server is connected here instead, and the answer is
  * a virtual address out of the session's names. The socket being connected, the kernel takes datagrams
  * from here for the server's. Programs that use a socket without connecting it compare the sender's
- * address: for those there is no answer, and their datagrams are refused.
+ * address: those get another socket (twin.c), and its questions come here too.
  *
  * Only sockets that were led here are answered: others on this machine can send to the port, too.
  */
@@ -188,34 +188,42 @@ static size_t reply(const struct dns_question *q, uint8_t *out, size_t size)
 	return dns_answer(q, rcode, &a, rcode ? 0 : 1, TTL, out, size);
 }
 
-static bool was_led(const struct sockaddr_in *from)
+static bool was_led(const struct sockaddr_storage *from)
 {
-	uint16_t port = ntohs(from->sin_port);
+	struct addr a;
 
-	return dns.led[port / 8] & 1 << port % 8;
+	return addr_from_sockaddr(&a, from, sizeof(*from)) == 0 &&
+	       (dns.led[a.port / 8] & 1 << a.port % 8);
 }
 
 /* --- datagrams --- */
 
-static void datagram_event(void)
+/* The answer goes back with the same name and control data: from the address that was asked. */
+void dns_answer_on(int fd)
 {
-	struct sockaddr_in from = {0};
+	_Alignas(struct cmsghdr) char control[128];
+	struct sockaddr_storage from = {0};
 	struct dns_question q;
 	uint8_t message[DNS_MESSAGE];
 
 	for (int i = 0; i < BATCH; i++) {
-		socklen_t len = sizeof(from);
-		long n = SYS6(SYS_recvfrom, dns.datagrams, message, sizeof(message), MSG_DONTWAIT,
-			      &from, &len);
+		struct iovec data = {.iov_base = message, .iov_len = sizeof(message)};
+		struct msghdr m = {.msg_name = &from,
+				   .msg_namelen = sizeof(from),
+				   .msg_iov = &data,
+				   .msg_iovlen = 1,
+				   .msg_control = control,
+				   .msg_controllen = sizeof(control)};
+		long n = SYS3(SYS_recvmsg, fd, &m, MSG_DONTWAIT);
 
 		if (n < 0)
 			return;
-		if (!was_led(&from) || !dns_parse(&q, message, (size_t)n))
+		if ((fd == dns.datagrams && !was_led(&from)) || !dns_parse(&q, message, (size_t)n))
 			continue;
-		n = (long)reply(&q, message, dns_room(&q));
-		if (n > 0)
-			SYS6(SYS_sendto, dns.datagrams, message, n, MSG_DONTWAIT | MSG_NOSIGNAL,
-			     &from, len);
+		data.iov_len = reply(&q, message, dns_room(&q));
+		m.msg_flags = 0;
+		if (data.iov_len)
+			SYS3(SYS_sendmsg, fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 }
 
@@ -229,7 +237,7 @@ static void stream_close(uint32_t i)
 
 static void accept_event(void)
 {
-	struct sockaddr_in from = {0};
+	struct sockaddr_storage from = {0};
 	socklen_t len = sizeof(from);
 	uint32_t i = 0;
 	int fd = (int)SYS4(SYS_accept4, dns.listener, &from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -295,7 +303,7 @@ void dns_event(uint64_t data)
 	if (data >> 48 == SOURCE_DNS_STREAM)
 		stream_event(i);
 	else if (i == 0)
-		datagram_event();
+		dns_answer_on(dns.datagrams);
 	else
 		accept_event();
 }

@@ -20,6 +20,7 @@
 #include "socks.h"
 #include "supervisor.h"
 #include "sys.h"
+#include "twin.h"
 
 #define FIRST_FREE_PORT 1024
 
@@ -109,6 +110,14 @@ enum verdict judge_decide(struct call *c, const struct request *rq, struct decis
 		*d = (struct decision){.verdict = VERDICT_PASS};
 	c->ids = NULL;
 	return (enum verdict)d->verdict;
+}
+
+/* From a twin it would go nowhere. */
+void judge_twin(const struct request *rq, struct decision *d)
+{
+	if (d->verdict == VERDICT_PASS && twin_is(rq->caller.fd))
+		*d = (struct decision){
+			.verdict = VERDICT_REFUSE, .reason = REASON_UDP, .error = ENETUNREACH};
 }
 
 int judge_refuse(const struct request *rq, const struct call *c, const struct decision *d)

@@ -4,10 +4,12 @@
 
 #include "attempts.h"
 #include "conf.h"
+#include "dns.h"
 #include "log.h"
 #include "place.h"
 #include "supervisor.h"
 #include "sys.h"
+#include "twin.h"
 
 /* Program names of the log are as the library's: the last part of the path. */
 static struct bytes_out *begin(struct log_line *l, enum log_level level, const char *exe)
@@ -55,6 +57,15 @@ static bool said_before(const struct call *c, uint8_t reason, const char *exe)
 static bool is_probe(const struct call *c)
 {
 	return c->kind == CALL_CONNECT && c->type == SOCK_DGRAM && c->is_virtual;
+}
+
+/* A question to a name server that could have been answered. */
+static void put_lack(struct bytes_out *o, const struct call *c)
+{
+	if (c->kind != CALL_SEND || c->to.port != DNS_PORT || !twin_lacks())
+		return;
+	bytes_put_text(o, "; it cannot be answered here either: ");
+	bytes_put_text(o, twin_lacks());
 }
 
 static void put_from(struct bytes_out *o, const struct attempt *a)
@@ -107,6 +118,7 @@ void say_refused(const struct request *rq, const struct call *c, const struct de
 		return;
 	o = begin(&l, level, a.exe);
 	decide_words(o, c, d);
+	put_lack(o, c);
 	if (log_wants(LOG_INFO))
 		put_from(o, &a);
 	log_end(&l);

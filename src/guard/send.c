@@ -14,6 +14,7 @@
 
 #include "supervisor.h"
 #include "sys.h"
+#include "twin.h"
 
 #ifndef MSG_FASTOPEN
 #define MSG_FASTOPEN 0x20000000
@@ -32,6 +33,7 @@ struct sending {
 	struct iovec data[IOV_TAKEN]; /* in the caller's memory */
 	size_t count;
 	int flags;
+	bool later; /* not the first of several: the call cannot be made again */
 };
 
 static bool is_stream(const struct request *rq)
@@ -101,7 +103,17 @@ static long send_datagram(struct request *rq, const struct sending *s)
 	error = judge_call(&c, rq, CALL_SEND, &s->to, s->to_len, text, &name);
 	if (error)
 		return error;
-	if (judge_decide(&c, rq, &d) != VERDICT_PASS)
+	judge_decide(&c, rq, &d);
+	if (dns_wants(&c, &d) && twin_reaches(&c.to)) {
+		long twin = twin_take(rq, !s->later);
+
+		if (twin == 0)
+			return send_copy(rq, s, true);
+		if (twin == HELD || twin == GONE)
+			return twin;
+	}
+	judge_twin(rq, &d);
+	if (d.verdict != VERDICT_PASS)
 		return judge_refuse(rq, &c, &d);
 	return send_copy(rq, s, true);
 }
@@ -173,7 +185,7 @@ static long read_message(const struct request *rq, uint64_t at, int flags, struc
 }
 
 /* `more`: there is data that one answer does not tell of. */
-static long send_at(struct request *rq, uint64_t at, int flags, bool *more)
+static long send_at(struct request *rq, uint64_t at, int flags, bool later, bool *more)
 {
 	struct sending s;
 	long n = read_message(rq, at, flags, &s);
@@ -181,6 +193,7 @@ static long send_at(struct request *rq, uint64_t at, int flags, bool *more)
 
 	if (n)
 		return n;
+	s.later = later;
 	n = send_one(rq, &s);
 	for (size_t i = 0; i < s.count; i++)
 		asked += s.data[i].iov_len;
@@ -192,7 +205,7 @@ long send_message(struct request *rq)
 {
 	bool more;
 
-	return send_at(rq, rq->data->args[1], (int)rq->data->args[2], &more);
+	return send_at(rq, rq->data->args[1], (int)rq->data->args[2], false, &more);
 }
 
 /*
@@ -211,7 +224,7 @@ long send_messages(struct request *rq)
 	for (; sent < count && !more; sent++, at += sizeof(struct mmsghdr)) {
 		unsigned int len;
 
-		n = send_at(rq, at, (int)a[3] | (sent ? MSG_DONTWAIT : 0), &more);
+		n = send_at(rq, at, (int)a[3] | (sent ? MSG_DONTWAIT : 0), sent, &more);
 		if (n < 0 || n == HELD || n == GONE)
 			break;
 		len = (unsigned int)n;

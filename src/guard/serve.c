@@ -23,6 +23,7 @@
 #include "guard.h"
 #include "supervisor.h"
 #include "sys.h"
+#include "twin.h"
 
 /*
  * How often those that wait are looked at. Whether a caller is still there takes the kernel longer the
@@ -81,6 +82,32 @@ bool supervisor_let(uint64_t id)
 	struct seccomp_notif_resp r = {.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
 
 	return respond(&r);
+}
+
+/* struct seccomp_notif_addfd (seccomp_unotify(2)). */
+#define ADDFD_SETFD 1u
+struct put {
+	uint64_t id;
+	uint32_t flags, fd, number, number_flags;
+};
+
+long supervisor_put(uint64_t id, int fd, int number, bool cloexec)
+{
+	struct put p = {.id = id,
+			.flags = ADDFD_SETFD,
+			.fd = (uint32_t)fd,
+			.number = (uint32_t)number,
+			.number_flags = cloexec ? O_CLOEXEC : 0};
+	long n = SYS3(SYS_ioctl, supervisor.listener, NOTIF_ADDFD, &p);
+
+	if (n == -ENOENT || n == -ESRCH)
+		return GONE;
+	return n < 0 ? n : 0;
+}
+
+bool supervisor_puts(void)
+{
+	return SYS3(SYS_ioctl, supervisor.listener, NOTIF_ADDFD, 0) == -EFAULT;
 }
 
 static int watch(int fd, enum source source, uint32_t events)
@@ -159,6 +186,9 @@ static bool handle(const struct epoll_event *e)
 	case SOURCE_DNS_STREAM:
 		dns_event(e->data.u64);
 		break;
+	case SOURCE_TWIN:
+		twin_event(e->data.u64);
+		break;
 	case SOURCE_REPORT:
 		tell_event();
 		break;
@@ -233,7 +263,7 @@ void guard_serve(void)
 /* Linux before 5.9 does not tell when the last process is gone: nobody would end a lingering one. */
 static bool tells_end(void)
 {
-	return SYS3(SYS_ioctl, supervisor.listener, NOTIF_ADDFD, 0) == -EFAULT;
+	return supervisor_puts();
 }
 
 bool guard_is_needed(bool others)
@@ -273,6 +303,7 @@ void guard_keep_own(int other)
 	keep(supervisor.epoll);
 	keep(tell_inherited());
 	dns_each(keep);
+	twin_each(keep);
 	pending_each(keep_pending);
 	relay_each(keep);
 	for (int fd = 0; fd < 1 << 16; fd++) {
@@ -285,8 +316,14 @@ void guard_keep_own(int other)
 	SYS3(SYS_close_range, from, ~0U, 0);
 }
 
+void guard_end(void)
+{
+	twin_end();
+}
+
 void guard_linger(void)
 {
+	twin_disown();
 	SYS4(SYS_epoll_ctl, supervisor.epoll, EPOLL_CTL_DEL, supervisor.wake, 0);
 	supervisor.wake = -1;
 	guard_serve();

@@ -21,6 +21,7 @@ enum source {
 	SOURCE_LISTENER,
 	SOURCE_DNS,
 	SOURCE_DNS_STREAM,
+	SOURCE_TWIN,
 	SOURCE_PENDING,
 	SOURCE_REPORT,
 	SOURCE_RELAY
@@ -44,6 +45,7 @@ enum pending_kind {
 	PENDING_ENTER, /* after that, where there is a relay: the caller's socket is connected to it */
 	PENDING_DIRECT, /* connect(2) itself */
 	PENDING_SEND,	/* the call is made again when the socket takes data */
+	PENDING_TWIN,	/* or when there is a socket that takes its place (twin.c) */
 };
 
 struct pending {
@@ -54,8 +56,8 @@ struct pending {
 	int socket; /* that leads to the proxy: the caller's, or with a relay one of ours */
 	int door;   /* PENDING_ENTER */
 	struct seccomp_data data; /* the call */
-	uint64_t until;		  /* SO_SNDTIMEO of a connect: CLOCK_MONOTONIC in ns; 0: none */
-	uint32_t next;		  /* in its chain, or of the free ones; 0: none */
+	uint64_t until; /* when it has waited long enough: CLOCK_MONOTONIC in ns; 0: never */
+	uint32_t next;	/* in its chain, or of the free ones; 0: none */
 	uint32_t generation;
 	uint8_t kind; /* enum pending_kind */
 	bool watched; /* by epoll */
@@ -92,6 +94,10 @@ bool supervisor_answer(uint64_t id, int64_t result);
 bool supervisor_let(uint64_t id); /* the kernel goes on with the call */
 bool supervisor_waits(uint64_t id);
 
+/* Puts `fd` in the place of the caller's descriptor `number`. 0, GONE or -errno. */
+long supervisor_put(uint64_t id, int fd, int number, bool cloexec);
+bool supervisor_puts(void); /* can this kernel? */
+
 /* judge.c */
 void judge(const struct seccomp_notif *n);
 
@@ -116,6 +122,9 @@ int judge_call(struct call *c, const struct request *rq, enum call_kind kind,
 	       const struct sockaddr_storage *sa, size_t len, char text[static NAME_MAX_LEN + 1],
 	       int32_t *name);
 enum verdict judge_decide(struct call *c, const struct request *rq, struct decision *d);
+
+/* Takes back what a twin (twin.c) cannot do. */
+void judge_twin(const struct request *rq, struct decision *d);
 
 /* Counts an attempt, says so, and returns -d->error. */
 int judge_refuse(const struct request *rq, const struct call *c, const struct decision *d);
@@ -170,6 +179,9 @@ void tell_attempt(const struct request *rq, const struct attempt *a);
 
 /* dns.c: the responder on loopback. */
 void dns_event(uint64_t data);
+
+/* Answers what waits on a socket whose control data says which address was asked. */
+void dns_answer_on(int fd);
 void dns_each(void (*each)(int fd));
 
 /* Is a connect (that policy decided so) a program's way to a name server? */

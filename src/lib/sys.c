@@ -260,33 +260,33 @@ static void try_fds(void (*each)(int fd, void *arg), void *arg)
 			each(fd, arg);
 }
 
-static void list_fds(void (*each)(int fd, void *arg), void *arg)
+int sys_each_number(const char *path, int own, void (*each)(int n, void *arg), void *arg)
 {
 	_Alignas(struct entry) char buffer[2048];
-	int dir = sys_open("/proc/self/fd", O_RDONLY | O_DIRECTORY, 0), fd;
+	int dir = sys_open(path, O_RDONLY | O_DIRECTORY, 0), fd;
 	struct entry *e;
 	long n;
 
 	if (dir < 0)
-		try_fds(each, arg);
-	while (dir >= 0 && (n = SYS3(SYS_getdents64, dir, buffer, sizeof(buffer))) > 0) {
+		return dir;
+	while ((n = SYS3(SYS_getdents64, dir, buffer, sizeof(buffer))) > 0) {
 		for (long at = 0; at < n; at += e->len) {
 			e = (struct entry *)(void *)(buffer + at);
 			fd = number(e->name);
-			if (fd >= 0 && fd != dir)
+			if (fd >= 0 && !(own && fd == dir))
 				each(fd, arg);
 		}
 	}
-	if (dir >= 0)
-		sys_close(dir);
+	sys_close(dir);
+	return (int)n;
 }
 
 void sys_each_fd(void (*each)(int fd, void *arg), void *arg)
 {
 	uint32_t few = few_fds();
 
-	if (!few)
-		list_fds(each, arg);
+	if (!few && sys_each_number("/proc/self/fd", 1, each, arg) < 0)
+		try_fds(each, arg);
 	for (; few; few &= few - 1)
 		each(__builtin_ctz(few), arg);
 }

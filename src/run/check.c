@@ -161,7 +161,7 @@ static bool check_command(const char *name, bool allowed)
 /* A guard that is not there is an error only where one is required. */
 static bool check_guard(const struct settings *s)
 {
-	const char *why = guard_lacks();
+	const char *why = guard_lacks(), *names = NULL;
 
 	if (s->guard == GUARD_OFF)
 		puts("guard: off");
@@ -169,6 +169,12 @@ static bool check_guard(const struct settings *s)
 		printf("guard: cannot work here: %s\n", why);
 	else
 		printf("guard: works here%s\n", guard_grade());
+	if (s->guard != GUARD_OFF && !why)
+		names = guard_lacks_names();
+	if (names)
+		printf("guard: no names for programs that do not connect the socket they ask by "
+		       "(musl): %s\n",
+		       names);
 	return !why || s->guard != GUARD_REQUIRE;
 }
 

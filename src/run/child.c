@@ -259,6 +259,8 @@ static void __attribute__((noreturn)) end_as(const struct child *c, int status)
 	stays = c->supervised && guard_is_needed(others);
 	if (stays && fork() == 0)
 		linger(c->cmd);
+	if (c->supervised && !stays)
+		guard_end();
 	if (!others && !stays)
 		session_end(c->cmd->session, c->cmd->session_name);
 	if (verdict >= 0)

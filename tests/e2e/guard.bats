@@ -14,28 +14,6 @@ setup_file()
 		echo '#include <sys/socket.h>
 		int plugin_connect(int fd, const struct sockaddr *to, socklen_t len) { return connect(fd, to, len); }' >plugin.c
 		gcc -shared -fPIC -o plugin.so plugin.c
-		musl-gcc -static -O1 -o musl -x c - <<-'C'
-			#include <arpa/inet.h>
-			#include <netdb.h>
-			#include <stdio.h>
-			#include <string.h>
-			#include <sys/socket.h>
-			#include <unistd.h>
-			int main(int argc, char **argv)
-			{
-				struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *a;
-				char text[4096];
-				int fd, n, e = getaddrinfo(argv[1], "80", &hints, &a);
-
-				if (e) { puts(gai_strerror(e)); return 3; }
-				fd = socket(a->ai_family, SOCK_STREAM, 0);
-				if (connect(fd, a->ai_addr, a->ai_addrlen) < 0) { puts("no connection"); return 1; }
-				write(fd, "GET / HTTP/1.0\r\n\r\n", 18);
-				n = read(fd, text, sizeof(text) - 1);
-				puts(n > 12 && !memcmp(text, "HTTP/", 5) ? "answered" : "nothing");
-				return 0;
-			}
-		C
 	END
 }
 
@@ -79,16 +57,6 @@ static_()
 		expect_output "$PROXY_IP" # as the manual says
 		run static_ message
 		expect_output $'answered\n27\n27'
-	}
-	both check
-	clean
-}
-
-@test "musl's static program, by address" {
-	check()
-	{
-		run shim "$T/tmp/bin/musl" "$WEB_IP4"
-		expect_output answered
 	}
 	both check
 	clean

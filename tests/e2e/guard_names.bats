@@ -124,16 +124,6 @@ lookup()
 	assert_no_packets
 }
 
-@test "an unconnected question is refused" {
-	check()
-	{
-		lookup "$T/build/tests/e2e/static_lookup" unconnected web.far.test
-		expect_output ENETUNREACH
-	}
-	both check
-	assert_no_packets
-}
-
 @test "a stranger on this machine gets no answer" {
 	local port
 

@@ -33,6 +33,8 @@ static const struct kind {
 	{"nothing", {{0}}},
 	{"getfd", {{PIDFD_GETFD, -1, 0, 0, EPERM}}},
 	{"seccomp", {{SYS_seccomp, -1, 0, 0, EPERM}}},
+	/* as Docker's default profile, and Ubuntu's AppArmor */
+	{"namespaces", {{SYS_unshare, -1, 0, 0, EPERM}}},
 	/* the library's gate cannot be moved to its address */
 	{"gate", {{SYS_mremap, 3, 0, MREMAP_FIXED, ENOMEM}}},
 	/* as Linux 5.6 answers */

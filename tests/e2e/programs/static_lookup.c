@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// static_lookup udp|tcp|unconnected NAME [SERVER]: asks a name server by itself for A, and prints the address or error.
+// static_lookup udp|tcp NAME [SERVER]: asks a name server by itself for A, and prints the address or error.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -31,8 +31,7 @@ int main(int argc, char **argv)
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(53)};
 	struct timeval limit = {.tv_sec = 2};
 	unsigned char out[514], in[1500];
-	int tcp = argc > 2 && !strcmp(argv[1], "tcp"),
-	    free_ = argc > 2 && !strcmp(argv[1], "unconnected");
+	int tcp = argc > 2 && !strcmp(argv[1], "tcp");
 	int fd = socket(AF_INET, tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
 	size_t len = question(out + 2, argc > 2 ? argv[2] : "x");
 	ssize_t n;
@@ -41,9 +40,7 @@ int main(int argc, char **argv)
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	out[0] = 0;
 	out[1] = (unsigned char)len;
-	if (free_)
-		n = sendto(fd, out + 2, len, 0, (struct sockaddr *)&to, sizeof(to));
-	else if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
 		n = -1;
 	else
 		n = tcp ? write(fd, out, len + 2) : write(fd, out + 2, len);
