@@ -38,6 +38,15 @@ struct call {
 	const struct ids *ids; /* whose it is, or NULL; needed if settings.asks_ids */
 };
 
+/*
+ * call.c: fills in family, and of an inet address `to`; `domain` must be there, AF_UNSPEC if it is not
+ * known. AF_UNSPEC counts as AF_INET but in connect(2). 0, or -EINVAL: it is too short.
+ */
+int call_to(struct call *c, const struct sockaddr_storage *sa, size_t len);
+
+/* What the kernel says of an address of `family` on a socket of `domain`: 0, -EINVAL, -EAFNOSUPPORT. */
+int call_family(int domain, int type, int family, size_t len);
+
 /* Effective user and groups, the supplementary ones among them. */
 #define IDS_GROUPS 64
 struct ids {

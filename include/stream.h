@@ -48,6 +48,7 @@ struct stream {
 	bool no_delay;	   /* TCP_NODELAY, if so */
 	bool optimistic;   /* data may follow the request: stream_owes() */
 	bool requested;	   /* the request is on its way */
+	bool bound;	   /* to an IPv6 address, from which the proxy's IPv4 is not reached */
 	bool deaf;	   /* the program reads no more: the end of the stream is no failure */
 	uint64_t deadline; /* CLOCK_MONOTONIC in ns; 0: none */
 	uint64_t started;
@@ -101,8 +102,10 @@ int stream_abort(struct stream *st, int fd, int error);
  */
 bool stream_refuse(int fd);
 
-/* Why the controller kept it from going on, for a log line. */
-void stream_told_words(struct bytes_out *o, const struct stream *st, const struct session *s);
+/* "example.com:443 through tor://127.0.0.1:9050", and why it failed, for a log line. */
+void stream_words(struct bytes_out *o, const struct stream *st, const struct session *s);
+void stream_error_words(struct bytes_out *o, const struct stream *st, const struct session *s,
+			int error);
 
 /* Milliseconds until the deadline, for poll(2); -1: none. */
 int stream_timeout(const struct stream *st);

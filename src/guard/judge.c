@@ -43,23 +43,11 @@ long judge_address(const struct request *rq, uint64_t at, uint64_t len, struct s
 	return error;
 }
 
-static size_t least_length(int family)
-{
-	return family == AF_INET6 ? 24 : sizeof(struct sockaddr_in);
-}
-
-/* The families that a socket takes; a UDP socket of IPv6 takes IPv4's as well (udp(7)). */
-static bool takes(const struct caller *c, int family)
-{
-	return family == c->domain ||
-	       (c->domain == AF_INET6 && family == AF_INET && c->type != SOCK_STREAM);
-}
-
 int judge_call(struct call *c, const struct request *rq, enum call_kind kind,
 	       const struct sockaddr_storage *sa, size_t len, char text[static NAME_MAX_LEN + 1],
 	       int32_t *name)
 {
-	struct sockaddr_storage copy = *sa;
+	int error, family, wrong;
 
 	memset(c, 0, sizeof(*c));
 	c->kind = (uint8_t)kind;
@@ -67,16 +55,13 @@ int judge_call(struct call *c, const struct request *rq, enum call_kind kind,
 	c->type = rq->caller.type;
 	c->protocol = rq->caller.protocol;
 	*name = -1;
-	if (len < sizeof(sa_family_t))
-		return -EINVAL;
-	if (copy.ss_family == AF_UNSPEC) /* what the kernel takes it for in bind and sends */
-		copy.ss_family = (sa_family_t)(c->domain == AF_INET ? AF_INET : AF_UNSPEC);
-	c->family = copy.ss_family;
-	if (!takes(&rq->caller, c->family))
-		return -EAFNOSUPPORT;
-	if (len < least_length(c->family) || addr_from_sockaddr(&c->to, &copy, len) < 0)
-		return -EINVAL;
-	c->has_to = true;
+	error = call_to(c, sa, len);
+	family = !c->family && c->domain == AF_INET ? AF_INET : c->family;
+	wrong = call_family(c->domain, c->type, family, len);
+	if (wrong)
+		return wrong;
+	if (error)
+		return error;
 	*name = session_call_name(supervisor.session, c, text);
 	return 0;
 }

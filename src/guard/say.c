@@ -140,24 +140,6 @@ void say_denied(const struct request *rq, const char *why)
 	log_end(&l);
 }
 
-static void put_stream(struct bytes_out *o, const struct stream *st)
-{
-	const struct session *s = supervisor.session;
-	char name[NAME_MAX_LEN + 1], text[ADDR_TEXT], url[512];
-
-	if (st->name >= 0 && names_get(session_names(s), (uint32_t)st->name, name) > 0) {
-		bytes_put_text(o, name);
-		bytes_put_text(o, ":");
-		bytes_put_number(o, st->to.port);
-	} else {
-		addr_print_port(&st->to, text);
-		bytes_put_text(o, text);
-	}
-	bytes_put_text(o, " through ");
-	conf_print_proxy(&s->settings.proxies[st->proxy], false, url, sizeof(url));
-	bytes_put_text(o, url);
-}
-
 /* The proxy itself is at fault: worth a line. A target that it could not reach is not. */
 void say_stream(const struct pending *p, int error)
 {
@@ -173,21 +155,10 @@ void say_stream(const struct pending *p, int error)
 		return;
 	caller_exe(p->caller.tid, exe, sizeof(exe));
 	o = begin(&l, level, exe);
-	put_stream(o, st);
-	if (error && st->report.told != TOLD_FINE) {
+	stream_words(o, st, supervisor.session);
+	if (error) {
 		bytes_put_text(o, ": ");
-		stream_told_words(o, st, supervisor.session);
-	} else if (error) {
-		bytes_put_text(o, ": ");
-		bytes_put_text(
-			o,
-			st->socks.error
-				? socks_words(
-					  &st->socks,
-					  supervisor.session->settings.proxies[st->proxy].protocol)
-				: "cannot reach the proxy: ");
-		if (!st->socks.error)
-			bytes_put_text(o, strerror(error));
+		stream_error_words(o, st, supervisor.session, error);
 	} else {
 		bytes_put_text(o, ", ");
 		bytes_put_number(o, (sys_now() - st->started) / 1000000);

@@ -103,19 +103,6 @@ static int not_told(struct stream *st, const struct session *s, int error)
 	return -ECONNREFUSED;
 }
 
-void stream_told_words(struct bytes_out *o, const struct stream *st, const struct session *s)
-{
-	if (st->report.told == TOLD_DENIES) {
-		bytes_put_text(o, "the controller denies it");
-		return;
-	}
-	bytes_put_text(o, "cannot be reported to ");
-	bytes_put_text(o, s->settings.text + s->settings.report);
-	bytes_put_text(o, ": ");
-	bytes_put_text(o, strerror(st->report.error));
-	bytes_put_text(o, "; start the controller, or set ReportMode optional");
-}
-
 static int wait_a_moment(struct stream *st, uint64_t ns)
 {
 	uint64_t next = sys_now() + ns;

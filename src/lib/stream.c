@@ -323,6 +323,16 @@ static void report_end(struct stream *st, const struct session *s, int error)
 		reporter_reply(st, s, &rq, error);
 }
 
+static bool is_bound(int fd)
+{
+	struct sockaddr_storage own;
+	socklen_t len = sizeof(own);
+	struct addr a;
+
+	return SYS3(SYS_getsockname, fd, &own, &len) == 0 &&
+	       addr_from_sockaddr(&a, &own, len) == 0 && a.port && !addr_is_v4(&a);
+}
+
 int stream_start(struct stream *st, const struct session *s, int fd, int domain)
 {
 	const struct proxy *p = &s->settings.proxies[st->proxy % SETTINGS_PROXIES];
@@ -332,6 +342,7 @@ int stream_start(struct stream *st, const struct session *s, int fd, int domain)
 		connected(st, s, fd);
 		return 0;
 	}
+	st->bound = err == -ENETUNREACH && domain == AF_INET6 && is_bound(fd);
 	return err == -EINPROGRESS ? 0 : err;
 }
 

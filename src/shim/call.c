@@ -35,11 +35,6 @@ bool readable(const void *at, size_t len)
 	return true;
 }
 
-static size_t least_length(sa_family_t family)
-{
-	return family == AF_INET6 ? 24 : sizeof(struct sockaddr_in);
-}
-
 static void call_path(struct call *c, const struct sockaddr_un *to, socklen_t len)
 {
 	size_t room = len - offsetof(struct sockaddr_un, sun_path);
@@ -77,21 +72,12 @@ bool call_address(struct call *c, enum call_kind kind, int fd, const struct sock
 	if (len < sizeof(sa_family_t) || len > sizeof(copy) || !readable(to, len))
 		return false;
 	memcpy(&copy, to, len);
-	c->family = c->domain = copy.ss_family;
-	if (copy.ss_family == AF_UNSPEC) {
-		if (kind == CALL_CONNECT) /* disconnects */
-			return false;
-		copy.ss_family = AF_INET; /* what the kernel takes it for */
-	}
-	if (copy.ss_family == AF_UNIX)
+	if (call_to(c, &copy, len) < 0 || (c->family == AF_UNSPEC && !c->has_to))
+		return false; /* EINVAL; or connect(2) that disconnects */
+	c->domain = c->has_to && !c->family ? AF_INET : c->family;
+	if (c->family == AF_UNIX)
 		call_path(c, (const struct sockaddr_un *)to, len);
-	if (copy.ss_family != AF_INET && copy.ss_family != AF_INET6)
-		return true;
-	if (len < least_length(copy.ss_family))
-		return false; /* EINVAL */
-	c->has_to = addr_from_sockaddr(&c->to, &copy, len) == 0;
-	c->domain = copy.ss_family;
-	return ask_kind(fd, c);
+	return !c->has_to || ask_kind(fd, c);
 }
 
 int32_t call_name(struct call *c, char text[static NAME_MAX_LEN + 1])

@@ -26,10 +26,15 @@ struct connecting {
 	uint64_t cookie;
 };
 
-static bool is_callers(int err)
+/* The program's own mistake, that is, not the proxy's. */
+static bool is_callers(const struct connecting *a, int err)
 {
-	return err == -EISCONN || err == -EALREADY || err == -EBADF || err == -ENOTSOCK ||
-	       err == -EINTR;
+	int domain = a->c->domain;
+
+	if (err == -EINVAL || err == -EAFNOSUPPORT) /* an address of the other family */
+		sys_getsockopt(a->fd, SOL_SOCKET, SO_DOMAIN, &domain, sizeof(domain));
+	return domain != a->c->domain || err == -EISCONN || err == -EALREADY || err == -EBADF ||
+	       err == -ENOTSOCK || err == -EINTR;
 }
 
 static void init(const struct connecting *a, struct stream *st)
@@ -66,7 +71,7 @@ static int connect_unlisted(const struct connecting *a)
 	audit_end(a->s, &st, -err);
 	if (err < 0) {
 		drop_replacement(a);
-		if (err != -EINTR && !(is_callers(err) && st.state == STREAM_CONNECTING))
+		if (err != -EINTR && !(is_callers(a, err) && st.state == STREAM_CONNECTING))
 			tunnel_say_failed(a->s, &st, -err);
 		return stream_refusal(err);
 	}
@@ -228,7 +233,7 @@ static int start_failed(const struct connecting *a, struct progress *p, int err)
 	pend_forget_locked(p, a->fd);
 	drop_replacement(a);
 	/* A non-blocking socket gives the error of its last attempt so: the proxy is not at fault. */
-	if (!is_callers(err) && err != -ECONNABORTED &&
+	if (!is_callers(a, err) && err != -ECONNABORTED &&
 	    (err != -ECONNREFUSED || a->family || pend_blocks(a->fd)))
 		tunnel_say_failed(a->s, &st, -err);
 	return stream_refusal(err);

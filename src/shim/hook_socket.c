@@ -28,13 +28,14 @@ WRAP int socket(int domain, int type, int protocol)
 	return fd;
 }
 
-/* An IPv6 address on an IPv4 socket: the kernel's refusal comes before ours. */
-static bool wrong_family(int fd, const struct call *c)
+/* An address of the other family than the socket's: the kernel's refusal comes before ours; or `err`. */
+static int or_wrong_family(int err, int fd, const struct call *c, socklen_t len)
 {
-	int domain = c->domain;
+	int domain = c->domain, wrong;
 
 	sys_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, sizeof(domain));
-	return domain == AF_INET && c->domain == AF_INET6;
+	wrong = call_family(domain, c->type, c->domain, len);
+	return wrong ? wrong : err;
 }
 
 /* connect(2) to AF_UNSPEC ends a stream, and one that is under way. */
@@ -61,6 +62,7 @@ int socket_connect(int fd, const struct sockaddr *to, socklen_t len)
 	char text[NAME_MAX_LEN + 1];
 	struct stream_entry e;
 	int32_t name;
+	int err;
 
 	if (!call_address(&c, CALL_CONNECT, fd, to, len)) {
 		if (is_unspec(to, len) && replace_find(fd, &e))
@@ -81,14 +83,17 @@ int socket_connect(int fd, const struct sockaddr *to, socklen_t len)
 	name = call_name(&c, text);
 	switch (decide_here(&c, &d)) {
 	case VERDICT_PROXY:
-		return tunnel_connect(fd, &c, &d, name);
+		err = tunnel_connect(fd, &c, &d, name);
+		return err == -EINVAL ? or_wrong_family(err, fd, &c, len) : err;
 	case VERDICT_PASS:
 		audit_direct(fd, &c);
 		return pass_connect(fd, to, len) < 0 ? -errno : 0;
 	case VERDICT_ANSWER:
-		return wrong_family(fd, &c) ? -EAFNOSUPPORT : asked_connect(fd, &c);
+		err = or_wrong_family(0, fd, &c, len);
+		return err ? err : asked_connect(fd, &c);
 	default:
-		return wrong_family(fd, &c) ? -EAFNOSUPPORT : -refuse(&c, &d);
+		err = or_wrong_family(0, fd, &c, len);
+		return err ? err : -refuse(&c, &d);
 	}
 }
 

@@ -60,37 +60,6 @@ int tunnel_drive(struct stream *st, const struct session *s, int fd, struct sock
 	return need;
 }
 
-static void put_proxy(struct bytes_out *o, const struct session *s, const struct stream *st)
-{
-	char url[512];
-	size_t n = conf_print_proxy(&s->settings.proxies[st->proxy], false, url, sizeof(url));
-
-	bytes_put(o, url, n);
-}
-
-static void put_target(struct bytes_out *o, const struct session *s, const struct stream *st)
-{
-	char name[NAME_MAX_LEN + 1], text[ADDR_TEXT];
-
-	if (st->name < 0 || names_get(session_names(s), (uint32_t)st->name, name) < 0) {
-		addr_print_port(&st->to, text);
-		bytes_put_text(o, text);
-		return;
-	}
-	bytes_put_text(o, name);
-	if (st->command == SOCKS_CONNECT) {
-		bytes_put_text(o, ":");
-		bytes_put_number(o, st->to.port);
-	}
-}
-
-static void put_stream(struct bytes_out *o, const struct session *s, const struct stream *st)
-{
-	put_target(o, s, st);
-	bytes_put_text(o, " through ");
-	put_proxy(o, s, st);
-}
-
 /* The proxy itself is at fault: worth a line. A target that it could not reach is not. */
 static bool proxy_at_fault(const struct session *s, const struct stream *st)
 {
@@ -111,17 +80,9 @@ void tunnel_say_failed(const struct session *s, const struct stream *st, int err
 	if (!log_wants(level))
 		return;
 	o = say(&l, level);
-	put_stream(o, s, st);
+	stream_words(o, st, s);
 	bytes_put_text(o, ": ");
-	if (st->report.told != TOLD_FINE) {
-		stream_told_words(o, st, s);
-	} else if (st->state == STREAM_CONNECTING) {
-		bytes_put_text(o, "cannot reach the proxy: ");
-		bytes_put_text(o, strerror(error));
-		bytes_put_text(o, "; start it, or name another with Proxy");
-	} else {
-		bytes_put_text(o, socks_words(&st->socks, s->settings.proxies[st->proxy].protocol));
-	}
+	stream_error_words(o, st, s, error);
 	log_end(&l);
 }
 
@@ -137,7 +98,7 @@ void tunnel_say_open(const struct session *s, const struct stream *st, int fd)
 	if (!log_wants(LOG_INFO))
 		return;
 	o = say(&l, LOG_INFO);
-	put_stream(o, s, st);
+	stream_words(o, st, s);
 	if (SYS3(SYS_getsockname, fd, &own, &len) == 0 &&
 	    addr_from_sockaddr(&source, &own, len) == 0) {
 		addr_print_port(&source, text);

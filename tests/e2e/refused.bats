@@ -288,6 +288,41 @@ sends()
 	assert_no_packets
 }
 
+@test "an address of another family than the socket's: what the kernel says, and no word of the proxy" {
+	check()
+	{
+		local program bare
+
+		for program in wrong static_wrong; do
+			bare=$(in_prog "$T/build/tests/e2e/$program")
+			run --separate-stderr shim "$T/build/tests/e2e/$program"
+			expect_output "$bare"
+			[ -z "$stderr" ] || fail 'a word on stderr'
+		done
+	}
+	both check
+	quiet
+}
+
+@test "a socket bound to IPv6 and a proxy on IPv4: no way, and the line says why" {
+	check()
+	{
+		run --separate-stderr shim "$@"
+		expect_output ENETUNREACH
+		expect_match "$stderr" 'has bound its socket to IPv6, and the proxy is on IPv4'
+		[ "${#stderr_lines[@]}" -eq 1 ] || fail lines
+	}
+	both check "$PYTHON" -c 'import errno, socket
+s = socket.socket(socket.AF_INET6)
+s.bind(("2001:db8::2", 0))
+try:
+    s.connect(("web6.far.test", 80))
+except OSError as e:
+    print(errno.errorcode[e.errno])'
+	both check "$T/build/tests/e2e/static_guard" bound-get "$WEB_IP6" 80
+	quiet
+}
+
 # knock SIDE ADDRESS PORT: what a client there gets of the server: "served" or "refused" (by a reset).
 knock()
 {

@@ -341,6 +341,17 @@ static int pipe_half_close(void)
 	return 0;
 }
 
+static int bound_get(void)
+{
+	struct sockaddr_in6 own = {.sin6_family = AF_INET6};
+	int fd = tcp();
+
+	inet_pton(AF_INET6, "2001:db8::2", &own.sin6_addr);
+	if (bind(fd, (struct sockaddr *)&own, sizeof(own)) < 0)
+		return said("bind ", -1);
+	return connect(fd, &to.any, to_len) < 0 ? said("", -1) : page(fd);
+}
+
 /* Sends COUNT kilobytes as fast as they are taken, and is gone. */
 static int dump(void)
 {
@@ -373,6 +384,7 @@ static const struct way ways[] = {
 	{"half-close", pipe_half_close},
 	{"send-timeout", send_timeout},
 	{"dump", dump},
+	{"bound-get", bound_get},
 	{0},
 };
 
