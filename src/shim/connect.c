@@ -75,7 +75,7 @@ static int connect_unlisted(const struct connecting *a)
 			tunnel_say_failed(a->s, &st, -err);
 		return stream_refusal(err);
 	}
-	tunnel_list(a->s, &st, false);
+	tunnel_list(a->s, &st, a->self, false);
 	tunnel_say_open(a->s, &st, a->socket);
 	if (a->family)
 		replace_put(a->fd, a->socket, false);

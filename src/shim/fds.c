@@ -75,6 +75,14 @@ bool fds_borrowed_by(int32_t pid)
 	return f->pid != pid;
 }
 
+/* A thread whose number is that of the process that the memory belongs to is of that process. */
+int32_t fds_process(uint32_t thread)
+{
+	struct fds *f = atomic_load_explicit(&the_fds, memory_order_acquire);
+
+	return f && f->pid == (int32_t)thread ? (int32_t)thread : sys_getpid();
+}
+
 bool fds_borrowed(void)
 {
 	return fds_borrowed_by(sys_getpid());

@@ -53,6 +53,8 @@ bool fds_has_copies(int fd);
 void fds_find_copies(int fd, uint64_t cookie); /* marks other numbers of this socket */
 void fds_adopt(int fd);			       /* marks it if its stream is under way */
 void fds_adopt_all(void);
+/* This process's number; no call where `thread`, which asks, is its first. */
+int32_t fds_process(uint32_t thread);
 bool fds_borrowed(void);	   /* in a vfork child: the bits are its parent's */
 bool fds_borrowed_by(int32_t pid); /* the same, by who knows that it is this process */
 

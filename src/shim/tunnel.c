@@ -9,6 +9,7 @@
 
 #include "audited.h"
 #include "conf.h"
+#include "pend.h"
 #include "reporter.h"
 #include "shim.h"
 #include "sys.h"
@@ -111,14 +112,14 @@ void tunnel_say_open(const struct session *s, const struct stream *st, int fd)
 	log_end(&l);
 }
 
-void tunnel_list(const struct session *s, const struct stream *st, bool untold)
+void tunnel_list(const struct session *s, const struct stream *st, uint32_t thread, bool untold)
 {
 	struct stream_entry e = {
 		.cookie = st->cookie,
 		.started = st->started,
 		.to = st->to,
 		.name = st->name,
-		.pid = sys_getpid(),
+		.pid = fds_process(thread),
 		.sent = st->sent,
 		.received = st->received,
 		.domain = st->domain,

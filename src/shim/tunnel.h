@@ -6,8 +6,8 @@
 #include "shim.h"
 #include "stream.h"
 
-/* Lists an open stream in the session's table. `untold`: see streams.h. */
-void tunnel_list(const struct session *s, const struct stream *st, bool untold);
+/* Lists an open stream in the session's table, for this thread. `untold`: see streams.h. */
+void tunnel_list(const struct session *s, const struct stream *st, uint32_t thread, bool untold);
 
 /* One log line, if the level is wanted. */
 void tunnel_say_failed(const struct session *s, const struct stream *st, int error);

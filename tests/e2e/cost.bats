@@ -62,6 +62,8 @@ each()
 		run each -o Guard=off
 		local without=$output
 		expect_match "$without" "connect 20"
+		expect_match "$without" "gettid 20"
+		[[ $without != *getpid* ]] || fail "the number of the process is asked for"
 		run each -o Guard=require
 		expect_output "$without"
 	}
