@@ -58,6 +58,8 @@ static const char *read_host(struct settings *s, struct pattern *p, char *text)
 	if (text[strspn(text, "0123456789.")] == '\0' ||
 	    (strchr(text, ':') && !strpbrk(text, "*?")))
 		return "is not an address:";
+	if (*text == '.' || strstr(text, ".."))
+		return "matches no name (write *.onion for all names below onion):";
 	if (len > 1 && text[len - 1] == '.')
 		text[len - 1] = '\0';
 	p->kind = PATTERN_HOST;

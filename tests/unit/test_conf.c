@@ -307,6 +307,12 @@ static void test_match_errors(void **state)
 		 "file:1: Match: one list for each kind: again there is host"},
 		{"Match host 10.0.0\n", "file:1: Match: is not an address: 10.0.0"},
 		{"Match host [::1]\n", "file:1: Match: is not an address: [::1]"},
+		{"Match host a,.onion\n", "file:1: Match: matches no name (write *.onion for all "
+					  "names below onion): .onion"},
+		{"Match host b..\n",
+		 "file:1: Match: matches no name (write *.onion for all names below onion): b.."},
+		{"Match host a..b\n",
+		 "file:1: Match: matches no name (write *.onion for all names below onion): a..b"},
 		{"Match host 10.0.0.1/8\n",
 		 "file:1: Match: is not a network "
 		 "(address/prefix, no bits set behind the prefix): 10.0.0.1/8"},
