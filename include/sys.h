@@ -106,6 +106,9 @@ long sys_slurp(const char *path, char *buf, size_t size);
  */
 int sys_each_number(const char *path, int own, void (*each)(int n, void *arg), void *arg);
 
+/* Zeroed memory that costs nothing before it is used, not even of ulimit -v at start; or NULL. */
+void *sys_pages(size_t size);
+
 /* Calls `each` for every descriptor of this process. */
 void sys_each_fd(void (*each)(int fd, void *arg), void *arg);
 

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 
 #include "supervisor.h"
 #include "sys.h"
@@ -24,13 +23,8 @@ static LARGE(2) uint32_t chains[CHAINS];
 
 int pending_begin(void)
 {
-	long at = SYS6(SYS_mmap, 0, (MOST + 1) * sizeof(struct pending), PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (at < 0 && at > -4096)
-		return (int)at;
-	table.slab = (struct pending *)at;
-	return 0;
+	table.slab = sys_pages((MOST + 1) * sizeof(struct pending));
+	return table.slab ? 0 : -ENOMEM;
 }
 
 static uint32_t *chain_of(uint64_t cookie)

@@ -37,9 +37,9 @@ struct relay {
 	bool ended[2]; /* nothing more comes from that side */
 };
 
-static LARGE(2) struct relay relays[MOST];
-static LARGE(2) uint8_t piece[PIECE];
-static int last = -1; /* no relay is above */
+static struct relay *relays; /* MOST */
+static uint8_t *piece;	     /* PIECE */
+static int last = -1;	     /* no relay is above */
 static size_t count;
 
 /* --- the door --- */
@@ -133,6 +133,12 @@ static int begin(int side, int tunnel)
 
 	if (side >= MOST)
 		return -EMFILE;
+	if (!relays)
+		relays = sys_pages(MOST * sizeof(*relays));
+	if (!piece)
+		piece = sys_pages(PIECE);
+	if (!relays || !piece)
+		return -ENOMEM;
 	probe(side);
 	error = watch(side, side);
 	if (!error)
@@ -187,7 +193,7 @@ enum moved { WAITS, MORE, ENDED, SHUT };
 static int move(int from, int to)
 {
 	for (int i = 0; i < TURNS; i++) {
-		long n = sys_recv(from, piece, sizeof(piece), MSG_DONTWAIT | MSG_PEEK), sent;
+		long n = sys_recv(from, piece, (size_t)PIECE, MSG_DONTWAIT | MSG_PEEK), sent;
 
 		if (n == -EAGAIN || n == -EINTR)
 			return WAITS;

@@ -18,7 +18,7 @@ static struct bytes_out *begin(struct log_line *l, enum log_level level, const c
 	const char *slash = strrchr(exe, '/');
 
 	bytes_put_text(o, slash ? slash + 1 : exe);
-	bytes_put_text(o, ": ");
+	bytes_put_text(o, exe[0] ? ": " : ""); /* no /proc */
 	return o;
 }
 

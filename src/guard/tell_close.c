@@ -11,19 +11,19 @@
 #include "supervisor.h"
 #include "sys.h"
 
-static LARGE(2) struct {
+static struct {
 	struct stream_entry at[STREAMS_SLOTS]; /* by cookie */
 	bool live[STREAMS_SLOTS];
 	size_t count;
-} seen;
+} * seen;
 
 static int add(void *arg, const struct stream_entry *e)
 {
 	(void)arg;
-	if (seen.count == STREAMS_SLOTS)
+	if (seen->count == STREAMS_SLOTS)
 		return 1;
-	seen.live[seen.count] = false;
-	seen.at[seen.count++] = *e;
+	seen->live[seen->count] = false;
+	seen->at[seen->count++] = *e;
 	return 0;
 }
 
@@ -40,9 +40,9 @@ static void mark(void *arg, uint64_t cookie)
 	const struct stream_entry key = {.cookie = cookie}, *e;
 
 	(void)arg;
-	e = bsearch(&key, seen.at, seen.count, sizeof(key), compare);
+	e = bsearch(&key, seen->at, seen->count, sizeof(key), compare);
 	if (e)
-		seen.live[e - seen.at] = true;
+		seen->live[e - seen->at] = true;
 }
 
 static void tell(const struct stream_entry *e)
@@ -70,17 +70,21 @@ void tell_closed(void)
 {
 	struct streams *t = session_streams(supervisor.session);
 
-	seen.count = 0;
-	streams_each(t, add, NULL);
-	if (!seen.count)
+	if (!seen)
+		seen = sys_pages(sizeof(*seen));
+	if (!seen)
 		return;
-	qsort(seen.at, seen.count, sizeof(seen.at[0]), compare);
+	seen->count = 0;
+	streams_each(t, add, NULL);
+	if (!seen->count)
+		return;
+	qsort(seen->at, seen->count, sizeof(seen->at[0]), compare);
 	if (diag_dump(mark, NULL) < 0)
 		return;
-	for (size_t i = 0; i < seen.count; i++) {
-		if (seen.live[i] || diag_elsewhere(seen.at[i].pid))
+	for (size_t i = 0; i < seen->count; i++) {
+		if (seen->live[i] || diag_elsewhere(seen->at[i].pid))
 			continue;
-		tell(&seen.at[i]);
-		streams_drop(t, seen.at[i].cookie);
+		tell(&seen->at[i]);
+		streams_drop(t, seen->at[i].cookie);
 	}
 }

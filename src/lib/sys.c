@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -279,6 +280,14 @@ int sys_each_number(const char *path, int own, void (*each)(int n, void *arg), v
 	}
 	sys_close(dir);
 	return (int)n;
+}
+
+void *sys_pages(size_t size)
+{
+	long at = SYS6(SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return at < 0 && at > -4096 ? NULL : (void *)at;
 }
 
 void sys_each_fd(void (*each)(int fd, void *arg), void *arg)

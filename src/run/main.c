@@ -163,6 +163,18 @@ static struct session *make_session(const char *library_path, bool audited,
 	return s;
 }
 
+/* A session without a file is found through /proc; where neither is, a supervisor does without. */
+static void check_place(const char *session)
+{
+	int fd = strncmp(session, "/proc/", 6) ? 0 : sys_open("/proc/self/fd", O_RDONLY, 0);
+
+	if (fd < 0)
+		die(EXIT_CANNOT, "no memory to share with the command: /dev/shm cannot be used, "
+				 "and /proc is not there");
+	if (fd)
+		sys_close(fd);
+}
+
 static void say_inherited(const char *words)
 {
 	if (settings.log >= LOG_WARN)
@@ -194,6 +206,8 @@ static void __attribute__((noreturn)) run(const struct request *rq)
 	if (rq->audit.wanted)
 		start_audit(rq);
 	cmd.guarded = is_guarded(cmd.path);
+	if (!cmd.guarded)
+		check_place(session);
 	if (command_kind == PROGRAM_UNKNOWN)
 		cmd.script = command_script(cmd.path, cmd.argv);
 	inherit_scan(cmd.session, say_inherited);

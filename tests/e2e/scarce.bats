@@ -40,6 +40,37 @@ $WEB_BODY"
 	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
 }
 
+@test "too little memory: one line, not a signal" {
+	local size
+
+	for size in 1700 3000 6000 12000; do
+		wrapped "ulimit -v $size; exec "'"$0" -p "$1" true'
+		expect_status 126
+		expect_match "$output" '^sockshim: no memory [^'$'\n'']*$'
+	done
+	assert_no_packets
+}
+
+@test "neither /proc nor /dev/shm: the guard does without the library, and without the guard one line says no" {
+	check()
+	{
+		# shellcheck disable=SC2016
+		run in_prog --root unshare -m bash -c 'mount -t tmpfs -o ro none /dev/shm; mount -t tmpfs none /proc
+			proxy=$1; shift; "${@:2}" "$0" -p "$proxy" $1 sh -c "curl -sS http://web.far.test/; curl -sS http://web.far.test/"' \
+			"$T/build/sockshim" "$PROXY" "$@"
+	}
+	for drop in '' 'setpriv --reuid=65534 --regid=65534 --clear-groups'; do
+		# shellcheck disable=SC2086 # words
+		check -oGuard=require $drop
+		expect_output "$WEB_BODY"$'\n'"$WEB_BODY"
+		# shellcheck disable=SC2086
+		check -oGuard=off $drop
+		expect_status 126
+		expect_output 'sockshim: no memory to share with the command: /dev/shm cannot be used, and /proc is not there'
+	done
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
+
 @test "no /proc: the library is found beside the program, and a socket from outside is not handed on" {
 	# shellcheck disable=SC2016
 	wrapped 'unshare -m bash -c '\''mount -t tmpfs none /proc
