@@ -242,6 +242,13 @@ static void say_inherited(const char *words)
 	log_texts(LOG_WARN, here_name(), ": ", words, (char *)NULL);
 }
 
+static bool is_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && strstr(preload, "/vgpreload_");
+}
+
 __attribute__((constructor)) static void begin(void)
 {
 	static atomic_bool begun;
@@ -249,6 +256,8 @@ __attribute__((constructor)) static void begin(void)
 	atomic_store(&begun,
 		     true); /* a page that is read before it is written to is mapped twice */
 	real_start();
+	if (is_valgrind())
+		sys_checked();
 	exec_start(here());
 	if (getenv(SESSION_ENV) && !is_secure())
 		fds_adopt_all();

@@ -111,6 +111,14 @@ print(r.urlopen("http://web.far.test/", timeout=20).read().decode(), end="")'
 	LIMIT=60 gives "$WEB_BODY" java -cp "$T/www" Fetch http://web.far.test/
 }
 
+@test "valgrind finds nothing in the library, and the program its page" {
+	AS=user LIMIT=60 run --separate-stderr shim valgrind -q --error-exitcode=9 curl -sS http://web.far.test/
+	expect_status 0
+	expect_output "$WEB_BODY"
+	[ -z "$stderr" ] || fail 'a word on stderr'
+	clean
+}
+
 @test "bash and /dev/tcp" {
 	gives "$WEB_BODY" bash -c 'exec 3<>/dev/tcp/web.far.test/80
 		printf "GET / HTTP/1.0\r\n\r\n" >&3
