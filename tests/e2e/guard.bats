@@ -124,6 +124,20 @@ bypass()
 	clean
 }
 
+@test "libc's own lookups, past the library" {
+	local way
+
+	check()
+	{
+		bypass "$1"
+		expect_output went
+	}
+	for way in libc-lookup dlmopen-lookup; do
+		both check "$way"
+	done
+	clean
+}
+
 @test "io_uring, int 0x80, x32: not there" {
 	local way
 
@@ -132,7 +146,7 @@ bypass()
 		bypass "$1"
 		expect_match "$output" '^(ENOSYS|usage.*)$'
 	}
-	for way in io-uring int80 int80-socketcall x32; do
+	for way in io-uring io-uring-enter int80 int80-socketcall x32; do
 		both check "$way"
 	done
 	assert_no_packets
@@ -181,7 +195,7 @@ bypass()
 @test "setuid and setcap programs run without their privilege, and that is said once" {
 	local kind
 
-	for kind in setuid setcap; do
+	for kind in setuid setgid setcap; do
 		AS=user run --separate-stderr shim sh -c "$T/tmp/bin/$kind plain $WEB_IP4; $T/tmp/bin/$kind plain $WEB_IP4"
 		expect_status 0
 		[ "$(grep -c 'without its privilege' <<<"$stderr")" -eq 1 ] || fail 'not said once'
@@ -279,6 +293,34 @@ under()
 	}
 	both check
 	clean
+}
+
+# pages_of: from maps, addresses and rights of what is mapped of the library, one page long
+pages_of()
+{
+	"$PYTHON" -c '
+import sys
+for line in sys.stdin:
+    at, rights, *_, path = line.split()
+    low, high = (int(x, 16) for x in at.split("-"))
+    if path.endswith("/libsockshim.so") and high - low == 4096 and "x" in rights:
+        print(hex(low), rights)'
+}
+
+@test "the gate: a page of the library's own, never writable, the same in all processes, elsewhere in each session" {
+	local first
+
+	check()
+	{
+		run shim bash -c 'cat /proc/$$/maps /proc/self/maps'
+		first=$(pages_of <<<"$output")
+		expect_match "$first" $'^(0x[0-9a-f]+ r-xp)\n(.*)$'
+		[ "${BASH_REMATCH[1]}" = "${BASH_REMATCH[2]}" ] || fail "they differ: $first"
+		run shim cat /proc/self/maps
+		expect_match "$(pages_of <<<"$output")" '^0x[0-9a-f]+ r-xp$'
+		[[ $first != "$(pages_of <<<"$output")"* ]] || fail "the same again: $first"
+	}
+	both check
 }
 
 @test "descriptors closed and replaced while a connect is pending" {

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -113,6 +114,38 @@ static long by_deepbind(void)
 	return c ? c(tcp(), (struct sockaddr *)&to, sizeof(to)) : -1;
 }
 
+/* libc looks a name up by itself, with sockets that no hook sees, and is asked to connect to what it found. */
+static long look_up(void *libc)
+{
+	int (*lookup)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
+		libc ? (__typeof__(lookup))dlsym(libc, "getaddrinfo") : NULL;
+	connect_call *c = libc ? (connect_call *)dlsym(libc, "connect") : NULL;
+	struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM}, *found;
+	int error = lookup && c ? lookup("web.far.test", "80", &hints, &found) : EAI_SYSTEM;
+
+	if (error) {
+		errno = ENXIO;
+		return -1;
+	}
+	return c(tcp(), found->ai_addr, found->ai_addrlen);
+}
+
+static long by_libc_lookup(void)
+{
+	return look_up(dlopen("libc.so.6", RTLD_NOW));
+}
+
+static long by_other_libc_lookup(void)
+{
+	return look_up(dlmopen(LM_ID_NEWLM, "libc.so.6", RTLD_NOW));
+}
+
+/* Of a ring that somebody else has made. */
+static long by_io_uring_enter(void)
+{
+	return result(raw(426, 0, 1, 0, 0, 0, 0));
+}
+
 static long by_io_uring(void)
 {
 	char params[256] = {0};
@@ -211,7 +244,10 @@ static const struct {
 	{"libc-handle", by_libc_handle},
 	{"dlmopen", by_dlmopen},
 	{"deepbind", by_deepbind},
+	{"libc-lookup", by_libc_lookup},
+	{"dlmopen-lookup", by_other_libc_lookup},
 	{"io-uring", by_io_uring},
+	{"io-uring-enter", by_io_uring_enter},
 	{"request-key", by_libc_request_key},
 	{"inline-request-key", by_inline_request_key},
 #ifdef __x86_64__
