@@ -52,11 +52,16 @@ const char *environment_preload(const char *library)
 	return preload(library, old ? old : "") + sizeof("LD_PRELOAD");
 }
 
-const char *environment_without(const char *library)
+static const char *without(const char *list, const char *first)
 {
-	const char *rest = environment_preload(library) + strlen(library);
+	const char *rest = list + strlen(first);
 
 	return rest + (*rest == ':');
+}
+
+const char *environment_without(const char *library)
+{
+	return without(environment_preload(library), library);
 }
 
 /* Is this "LISTEN_PID=" and our number? */
@@ -73,11 +78,12 @@ static bool hands_to_us(char **env)
 	return *env;
 }
 
-char **environment_make(char **env, const char *library, const char *session, char **own)
+char **environment_make(char **env, const char *library, bool loadable, const char *session,
+			char **own)
 {
 	bool ours = hands_to_us(env);
 	size_t count = 0, n = 0;
-	const char *old = NULL;
+	const char *old = NULL, *rest;
 	char **out;
 
 	*own = NULL;
@@ -94,7 +100,11 @@ char **environment_make(char **env, const char *library, const char *session, ch
 		else if (!is_variable(env[i], SESSION_ENV))
 			out[n++] = env[i];
 	}
-	out[n++] = preload(library, old ? old : "");
+	out[n] = preload(library, old ? old : "");
+	rest = without(out[n] + sizeof("LD_PRELOAD"), library);
+	if (!loadable)
+		out[n] = assign("LD_PRELOAD", rest, 0);
+	n += loadable || *rest;
 	out[n++] = assign(SESSION_ENV, session, 0);
 	out[n] = NULL;
 	for (size_t i = 0; ours && i < n; i++)

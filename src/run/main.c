@@ -190,6 +190,12 @@ static void start_audit(const struct request *rq)
 	cmd.auditor = &auditor;
 }
 
+/* musl's loader stops at a library of another libc's: the guard alone has those programs. */
+static bool is_loadable(void)
+{
+	return !cmd.guarded || command_kind != PROGRAM_FOREIGN;
+}
+
 static void __attribute__((noreturn)) run(const struct request *rq)
 {
 	static char session[SESSION_NAME];
@@ -211,7 +217,7 @@ static void __attribute__((noreturn)) run(const struct request *rq)
 	if (command_kind == PROGRAM_UNKNOWN)
 		cmd.script = command_script(cmd.path, cmd.argv);
 	inherit_scan(cmd.session, say_inherited);
-	cmd.env = environment_make(environ, library_path, session, &cmd.own_pid);
+	cmd.env = environment_make(environ, library_path, is_loadable(), session, &cmd.own_pid);
 	child_run(&cmd);
 }
 

@@ -10,6 +10,12 @@ setup_file()
 	proxy_up embedded
 	mkdir "$T/tmp/bin"
 	musl-gcc -static -O1 -o "$T/tmp/bin/musl" "$E2E/programs/musl_fetch.c"
+	musl-gcc -O1 -o "$T/tmp/bin/musl_dynamic" "$E2E/programs/musl_fetch.c"
+	musl-gcc -o "$T/tmp/bin/musl_preload" -x c - <<-'END'
+		#include <stdio.h>
+		#include <stdlib.h>
+		int main(void) { const char *p = getenv("LD_PRELOAD"); puts(p ? p : "none"); }
+	END
 	cp "$T/prog/etc/resolv.conf" "$T/resolv.conf"
 }
 
@@ -62,6 +68,25 @@ maker()
 		page "$WEB_IP4"
 	}
 	both check
+	clean
+}
+
+@test "one that musl's own loader starts, which cannot load the library" {
+	check()
+	{
+		run --separate-stderr shim "$T/tmp/bin/musl_dynamic" web.far.test
+		expect_output "$WEB_BODY"
+		[ -z "$stderr" ] || fail 'it was not quiet'
+		run in_prog env LD_PRELOAD=/nobody/libother.so "$T/build/sockshim" -p "$PROXY" "$T/tmp/bin/musl_preload"
+		expect_output /nobody/libother.so
+		run shim "$T/build/sockshim" -p "$PROXY" "$T/tmp/bin/musl_preload"
+		expect_output none
+		run shim sh -c "$T/build/sockshim -p $PROXY $T/tmp/bin/musl_dynamic web.far.test"
+		expect_output "$WEB_BODY"
+	}
+	both check
+	run shim -o Guard=off "$T/tmp/bin/musl_dynamic" web.far.test
+	expect_status 126
 	clean
 }
 
