@@ -423,6 +423,39 @@ for line in sys.stdin:
 	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
 }
 
+# with_yama SCOPE COMMAND…: where the kernel says that it has Yama, with this scope
+with_yama()
+{
+	# shellcheck disable=SC2016 # for the inner shells
+	in_prog --root unshare --mount bash -e -c '
+		mount -t tmpfs -o mode=755 tmpfs /proc/sys/kernel
+		mkdir /proc/sys/kernel/yama
+		echo "$1" >/proc/sys/kernel/yama/ptrace_scope
+		drop=()
+		[ "$2" = root ] || drop=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+		exec "${drop[@]}" "${@:3}"' - "$1" "${AS:-root}" "${@:2}"
+}
+
+@test "what forbids the guard is said: Yama, seccomp, pidfd_getfd" {
+	check()
+	{
+		run with_yama "$1" "$T/build/sockshim" -p "$PROXY" --check
+		expect_match "$output" "guard: $2"
+		run with_yama "$1" "$T/build/sockshim" -p "$PROXY" -o Guard=require true
+		expect_status "$3"
+	}
+	both check 0 'works here' 0
+	both check 1 'works here' 0
+	AS=root check 2 'works here' 0
+	AS=user check 2 'cannot work here: kernel.yama.ptrace_scope is 2 \(1 would do\)' 2
+	both check 3 'cannot work here: kernel.yama.ptrace_scope is 3 \(1 would do\)' 2
+	run in_prog "$T/build/tests/e2e/deny" getfd "$T/build/sockshim" -p "$PROXY" --check
+	expect_match "$output" 'guard: cannot work here: pidfd_getfd is forbidden here'
+	run in_prog "$T/build/tests/e2e/deny" seccomp "$T/build/sockshim" -p "$PROXY" --check
+	expect_match "$output" 'guard: cannot work here: .*seccomp'
+	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
+}
+
 @test "in a user namespace, and with NoNewPrivileges" {
 	AS=user run in_prog unshare -U "$T/build/sockshim" -o Guard=require -p "$PROXY" "$T/build/tests/e2e/static_guard" get
 	expect_match "$output" "$WEB_BODY"
