@@ -97,13 +97,15 @@ static int watch(int fd, uint32_t index)
 	return (int)SYS4(SYS_epoll_ctl, supervisor.epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
-/* With WNOHANG, those that have ended. */
+/* The last is waited for unless WNOHANG says otherwise; one before it may be kept busy by the kernel. */
 static void reap(int flags)
 {
-	for (unsigned int i = 0; i < twins.starts; i++)
-		if (twins.pid[i] &&
-		    SYS4(SYS_wait4, twins.pid[i], NULL, flags | __WCLONE, NULL) != 0)
+	for (unsigned int i = 0; i < twins.starts; i++) {
+		int how = __WCLONE | (i + 1 < twins.starts ? WNOHANG : flags);
+
+		if (twins.pid[i] && SYS4(SYS_wait4, twins.pid[i], NULL, how, NULL) != 0)
 			twins.pid[i] = 0;
+	}
 }
 
 static void stop(void)
