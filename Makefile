@@ -176,7 +176,7 @@ $(B)/tests/e2e/fetch_mio: $(wildcard tests/e2e/programs/mio/*)
 # The fragments: in a program, in a library it is linked with, and in three that it opens.
 fragments = $(filter-out tests/calls/$(1).c,$(wildcard tests/calls/*.c))
 CALLS_CC  = @mkdir -p $(@D); $(CC) -std=gnu11 -D_GNU_SOURCE -Iinclude -O2 -g -fvisibility=hidden $(WARN)
-CALLS_ON  = tests/calls/fragment.h include/calls.def $(B)/flags
+CALLS_ON  = tests/calls/fragment.h tests/e2e/programs/old_resolver.h include/calls.def $(B)/flags
 $(B)/tests/calls/calls: $(call fragments,library) $(B)/tests/calls/linked.so $(CALLS_ON)
 	$(CALLS_CC) -o $@ $(filter %.c %.so,$^) -Wl,-rpath,'$$ORIGIN' -pthread -ldl
 $(B)/tests/calls/%.so: $(call fragments,calls) $(CALLS_ON)

@@ -105,6 +105,31 @@ refused_at_once()
 	quiet
 }
 
+@test "Dns answer: no thread, descriptor or handler comes of it" {
+	check()
+	{
+		answering "$PYTHON" -c 'import os, socket, struct
+def state():
+    with open("/proc/self/status") as f:
+        return [l for l in f if l.startswith(("Threads", "SigCgt"))], os.listdir("/proc/self/fd")
+q = b"\x12\x34\1\0\0\1\0\0\0\0\0\0\3web\3far\4test\0\0\1\0\1"
+before = state()
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
+    u.connect(("8.8.8.8", 53))
+    u.send(q)
+    a = u.recv(512)
+    during = state()[0]
+with socket.create_connection(("8.8.8.8", 53)) as t:
+    t.send(struct.pack("!H", len(q)) + q)
+    b = t.recv(514)
+    during += state()[0]
+print(len(a) > len(q), len(b) > len(q), during == 2 * before[0], state() == before)'
+		expect_output 'True True True True'
+	}
+	both check
+	assert_no_packets
+}
+
 @test "by default every such way is refused" {
 	local way
 
