@@ -117,3 +117,49 @@ assert socket.socket(socket.AF_UNIX).connect_ex("/nobody") == 2'
 	both check behind.so
 	both check old.so
 }
+
+# So PHP opens its extensions. The plugin is found by the RUNPATH of the library that asks for it.
+@test "what a plugin calls is ours, opened with RTLD_DEEPBIND too" {
+	in_prog bash -e <<-'END'
+		mkdir -p $T/tmp/deep/plugins
+		cd $T/tmp/deep
+		gcc -shared -fPIC -o plugins/deep-plugin.so -x c - <<-'C'
+			#include <netdb.h>
+			#include <stdio.h>
+			#include <sys/socket.h>
+			#include <unistd.h>
+			void plugin(void)
+			{
+				struct addrinfo *a, hints = {.ai_socktype = SOCK_STREAM};
+				char text[4096] = "";
+				int fd;
+				if (getaddrinfo("web.far.test", "80", &hints, &a)) { puts("no name"); return; }
+				fd = socket(a->ai_family, SOCK_STREAM, 0);
+				if (connect(fd, a->ai_addr, a->ai_addrlen)) { puts("no connection"); return; }
+				write(fd, "GET / HTTP/1.0\r\n\r\n", 18);
+				for (ssize_t n; (n = read(fd, text, sizeof(text))) > 0;) fwrite(text, 1, n, stdout);
+			}
+		C
+		gcc -shared -fPIC -D_GNU_SOURCE -Wl,-rpath,$PWD/plugins -o libdeep.so -x c - <<-'C'
+			#include <dlfcn.h>
+			#include <stdio.h>
+			void deep(void)
+			{
+				void *lib = dlopen("deep-plugin.so", RTLD_NOW | RTLD_DEEPBIND);
+				void (*run)(void) = lib ? (void (*)(void))dlsym(lib, "plugin") : NULL;
+				run ? run() : (void)puts(dlerror());
+			}
+		C
+		echo 'void deep(void); int main(void) { deep(); return 0; }' |
+			gcc -Wl,-rpath,$PWD -o deep -x c - -x none libdeep.so
+	END
+	check()
+	{
+		run "$@" "$T/tmp/deep/deep"
+		expect_match "$output" "$WEB_BODY"
+	}
+	both check alone
+	both check shim -o Guard=off
+	both check shim
+	clean
+}
