@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hook_load.c - plugins. With RTLD_DEEPBIND, as PHP opens its extensions, what a plugin calls is looked for in
- * its own libraries first, and so its calls are libc's. Where there is a guard it catches them; elsewhere
- * the flag is taken away.
+ * hook_load.c - what programs open, and the list of what is loaded. With RTLD_DEEPBIND, as PHP opens its
+ * extensions, what a plugin calls is looked for in its own libraries first, and so its calls are libc's.
+ * Where there is a guard it catches them; elsewhere the flag is taken away.
  */
 #include <dlfcn.h>
+#include <link.h>
+#include <string.h>
 
 #include "shim.h"
 
@@ -23,4 +25,35 @@ static int seen(int mode)
 WRAP void *dlopen(const char *file, int mode)
 {
 	return real.dlopen(file, seen(mode));
+}
+
+/* The library in its own list. */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+
+/* What is still to be told when all others have been. */
+struct listing {
+	int (*each)(struct dl_phdr_info *info, size_t size, void *arg);
+	void *arg;
+	struct dl_phdr_info own;
+	size_t size; /* 0: not seen yet */
+};
+
+static int tell_others(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct listing *l = arg;
+
+	if (info->dlpi_addr != (ElfW(Addr)) & __ehdr_start || l->size)
+		return l->each(info, size, l->arg);
+	l->size = size < sizeof(l->own) ? size : sizeof(l->own);
+	memcpy(&l->own, info, l->size);
+	return 0;
+}
+
+/* We come last: AddressSanitizer gives up when the first of all libraries is not its own. */
+WRAP int dl_iterate_phdr(int (*each)(struct dl_phdr_info *info, size_t size, void *arg), void *arg)
+{
+	struct listing l = {.each = each, .arg = arg};
+	int end = real.dl_iterate_phdr(tell_others, &l);
+
+	return end || !l.size ? end : each(&l.own, l.size, arg);
 }

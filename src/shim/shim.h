@@ -37,6 +37,16 @@ struct mmsghdr {
 	struct msghdr msg_hdr;
 	unsigned int msg_len;
 };
+/* And <link.h>. */
+struct dl_phdr_info {
+	uintptr_t dlpi_addr;
+	const char *dlpi_name;
+	const void *dlpi_phdr;
+	uint16_t dlpi_phnum;
+	unsigned long long dlpi_adds, dlpi_subs;
+	size_t dlpi_tls_modid;
+	void *dlpi_tls_data;
+};
 struct gaicb; /* and these */
 struct __res_state;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* load.c - fragment of the symbol in hook_load.c. */
+/* load.c - fragments of the symbols in hook_load.c. */
 #include <dlfcn.h>
+#include <link.h>
 
 #include "fragment.h"
 
@@ -13,5 +14,31 @@ FRAGMENT(dlopen)
 	CHECK(libc && dlsym(libc, "connect"));
 	CHECK(!dlopen("libnobody.so", RTLD_NOW | RTLD_DEEPBIND) &&
 	      strstr(dlerror(), "libnobody.so"));
+	return 0;
+}
+
+/* What has been told, and whether ours was the last. */
+static int tell(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	const char **last = arg;
+
+	if (size < sizeof(*info) || !info->dlpi_name || !info->dlpi_phnum)
+		return -1;
+	*last = info->dlpi_name;
+	return strcmp(info->dlpi_name, "nobody") == 0;
+}
+
+static int stop(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	return info->dlpi_phnum && size && !arg ? 7 : -1;
+}
+
+FRAGMENT(dl_iterate_phdr)
+{
+	const char *last = "";
+
+	KEEPS(dl_iterate_phdr(tell, &last) == 0);
+	CHECK(strstr(last, "libsockshim.so"));
+	CHECK(dl_iterate_phdr(stop, NULL) == 7);
 	return 0;
 }

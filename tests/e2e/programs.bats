@@ -138,6 +138,46 @@ print(r.urlopen("http://web.far.test/", timeout=20).read().decode(), end="")'
 	[ "$(requests | grep -c "^$WEB_IP4 web.far.test GET /")" -eq 60 ]
 }
 
+# Clang links its sanitizers into the program; gcc's AddressSanitizer is a library that wants to be the first one.
+@test "programs with sanitizers" {
+	local sanitizer
+
+	in_prog bash -e <<-'END'
+		for sanitizer in address thread undefined leak; do
+			gcc -fsanitize=$sanitizer -o $T/tmp/$sanitizer -x c - <<-'C'
+				#include <netdb.h>
+				#include <stdio.h>
+				#include <sys/socket.h>
+				#include <unistd.h>
+				int main(void)
+				{
+					struct addrinfo *a, hints = {.ai_socktype = SOCK_STREAM};
+					char text[4096];
+					int fd;
+					if (getaddrinfo("web.far.test", "80", &hints, &a)) return 1;
+					fd = socket(a->ai_family, SOCK_STREAM, 0);
+					if (connect(fd, a->ai_addr, a->ai_addrlen)) return 1;
+					freeaddrinfo(a);
+					write(fd, "GET / HTTP/1.0\r\n\r\n", 18);
+					for (ssize_t n; (n = read(fd, text, sizeof(text))) > 0;) fwrite(text, 1, n, stdout);
+					return close(fd);
+				}
+			C
+		done
+	END
+	check()
+	{
+		run --separate-stderr shim "$T/tmp/$1"
+		expect_status 0
+		expect_match "$output" "$WEB_BODY"
+		[ -z "$stderr" ] || fail 'a word on stderr'
+	}
+	for sanitizer in address thread undefined leak; do
+		both check "$sanitizer"
+	done
+	clean
+}
+
 @test "socat" {
 	check()
 	{
