@@ -207,6 +207,17 @@ maker()
 	quiet
 }
 
+@test "the descriptor is another socket by the time it is replaced" {
+	check()
+	{
+		LIMIT=60 run shim -q "$T/build/tests/e2e/static_ask" swapped "$PROG_DNS" 53 "$1"
+		expect_output '0 past it'
+	}
+	AS=root check 500
+	AS=user check 10000
+	quiet
+}
+
 @test "a thousand processes at once" {
 	check()
 	{

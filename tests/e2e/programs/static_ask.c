@@ -243,6 +243,42 @@ static int race(void)
 	return 0;
 }
 
+/* The descriptor is a new socket all the time, while a question on it is judged and answered. */
+static void *swap(void *arg)
+{
+	const int *fd = arg;
+
+	while (!done) {
+		int other = socket(to.any.sa_family, SOCK_DGRAM, 0);
+
+		dup2(other, *fd);
+		close(other);
+		for (volatile int i = rand() % 100000; i;
+		     i--) /* long enough, at times, to be found */
+			;
+	}
+	return NULL;
+}
+
+static int swapped(void)
+{
+	const struct sockaddr_in web = {.sin_family = AF_INET,
+					.sin_port = htons(80),
+					.sin_addr.s_addr = inet_addr("203.0.113.80")};
+	int fd = udp(), sent = 0, leaks = 0;
+	pthread_t t;
+
+	pthread_create(&t, NULL, swap, &fd);
+	for (int i = 0; i < count || !sent; i++) {
+		sent += ask(fd, 1) > 0;
+		leaks += sendto(fd, "x", 1, 0, (const struct sockaddr *)&web, sizeof(web)) >= 0;
+	}
+	done = true;
+	pthread_join(t, NULL);
+	printf("%d past it\n", leaks);
+	return 0;
+}
+
 /* COUNT processes at once. */
 static int storm(void)
 {
@@ -272,6 +308,7 @@ int main(int argc, char **argv)
 		{"epoll", in_epoll},
 		{"elsewhere", elsewhere},
 		{"race", race},
+		{"swapped", swapped},
 		{"storm", storm},
 		{"get", get},
 		{0},
