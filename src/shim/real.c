@@ -28,12 +28,22 @@ atomic_bool real_ready;
 /* The last library that was there at the start, from the constructor on. */
 static _Atomic(const struct link_map *) last;
 
-/* In the order of real_table. One string: pointers would be relocated at each start. */
-static const char names[] =
-#define CALL(ret, name, params) #name "\0"
+/* In the order of real_table. Without pointers, which would be relocated at each start. */
+static const struct {
+#define CALL(ret, name, params) char name[sizeof(#name)];
 #include "calls.def"
 #undef CALL
-	;
+} names = {
+#define CALL(ret, name, params) #name,
+#include "calls.def"
+#undef CALL
+};
+
+static const uint16_t name_at[] = {
+#define CALL(ret, name, params) offsetof(__typeof__(names), name),
+#include "calls.def"
+#undef CALL
+};
 
 /* Of a library, what a lookup needs. */
 struct symbols {
@@ -114,14 +124,14 @@ static bool take(const struct symbols *s)
 {
 	void **to = (void **)(void *)&real_table;
 
-	for (const char *name = names; *name; name += strlen(name) + 1, to++) {
-		const ElfW(Sym) *sym = *to ? NULL : find(s, name);
+	for (size_t i = 0; i < sizeof(name_at) / sizeof(name_at[0]); i++) {
+		const ElfW(Sym) *sym = to[i] ? NULL : find(s, (const char *)&names + name_at[i]);
 
 		if (!sym)
 			continue;
 		if (ELF64_ST_TYPE(sym->st_info) == STT_GNU_IFUNC || sym->st_shndx == SHN_ABS)
 			return false;
-		*to = (void *)(s->base + sym->st_value);
+		to[i] = (void *)(s->base + sym->st_value);
 	}
 	return true;
 }
