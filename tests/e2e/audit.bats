@@ -506,6 +506,15 @@ views()
 	audit --audit-policy "$T/tmp/policy" sh -c 'curl -sS http://web.far.test/; curl -sS http://web.far.test/'
 	expect_status 3
 	ask "sorted(x['check'] for x in f) == ['cycle', 'share'] and '100 %' in str(f) and '1 times' in str(f)"
+	echo 'MaxAsymmetry 10' >"$T/tmp/policy"
+	head -c 70000 /dev/zero >"$T/tmp/zeros"
+	audit --audit-policy "$T/tmp/policy" curl -sS -H Expect: --data-binary @"$T/tmp/zeros" -o /dev/null http://web.far.test/
+	expect_status 0 # they come back
+	ask "s[0]['sent'] > 70000 and s[0]['received'] > 70000"
+	audit --audit-policy "$T/tmp/policy" bash -c 'nc -N web.far.test 7002 <"$1"' bash "$T/tmp/zeros"
+	expect_status 3
+	ask "[x['check'] for x in f] == ['asymmetry'] and f[0]['target'] == 'web.far.test:7002' and 'more bytes' in f[0]['words']"
+	ask "s[0]['sent'] == 70000 > 10 * s[0]['received'] > 0"
 }
 
 @test "every format is what its readers take" {
