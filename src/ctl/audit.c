@@ -29,6 +29,7 @@
 #define SAMPLE_REST 50u /* listing a machine's sockets takes 2 % of a processor at most */
 #define SAMPLE_MAX_NS 750000000u
 #define SETTLE_TICKS 100
+#define SETTLE_LOST 10 /* where something is missing that will never come */
 #define PATIENCE_NS 1000000000u
 
 struct review review;
@@ -175,7 +176,8 @@ static bool watch(void)
 static void settle(void)
 {
 	tick(true);
-	for (int i = 0; i < SETTLE_TICKS && !kernel_complete(); i++) {
+	for (int i = 0; i < (kernel_lost() ? SETTLE_LOST : SETTLE_TICKS) && !kernel_complete();
+	     i++) {
 		poll(NULL, 0, TICK_MS);
 		tick(true);
 	}

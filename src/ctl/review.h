@@ -109,6 +109,9 @@ void kernel_ended_before(
 void kernel_sample(bool last); /* those that are open; the last time with their bytes */
 bool kernel_complete(void);    /* has it shown all streams that it could, and their bytes? */
 
+/* Has one been missed that ended? */
+bool kernel_lost(void);
+
 /* A stream that is open, and the kernel has not shown its socket. */
 bool kernel_missed(const struct stream_row *r);
 
