@@ -66,61 +66,10 @@ WRAP int pidfd_getfd(int process, int fd, unsigned int flags)
 	return (int)libc_result(-EPERM);
 }
 
-WRAP long syscall(long number, ...)
+/* Programs, and doors past all of this. */
+static long of_process(long number, const long a[static 6])
 {
-	long a[6];
-	va_list ap;
-
-	va_start(ap, number);
-	for (int i = 0; i < 6; i++)
-		a[i] = va_arg(ap, long);
-	va_end(ap);
 	switch (number) {
-	case SYS_socket:
-		return socket((int)a[0], (int)a[1], (int)a[2]);
-	case SYS_connect:
-		return connect((int)a[0], PTR(void *, a[1]), (socklen_t)a[2]);
-	case SYS_bind:
-		return bind((int)a[0], PTR(void *, a[1]), (socklen_t)a[2]);
-	case SYS_listen:
-		return listen((int)a[0], (int)a[1]);
-#ifdef SYS_accept
-	case SYS_accept:
-		return accept((int)a[0], PTR(void *, a[1]), PTR(void *, a[2]));
-#endif
-	case SYS_accept4:
-		return accept4((int)a[0], PTR(void *, a[1]), PTR(void *, a[2]), (int)a[3]);
-	case SYS_read:
-		return read((int)a[0], PTR(void *, a[1]), (size_t)a[2]);
-	case SYS_readv:
-		return readv((int)a[0], PTR(void *, a[1]), (int)a[2]);
-	case SYS_recvfrom:
-		return recvfrom((int)a[0], PTR(void *, a[1]), (size_t)a[2], (int)a[3],
-				PTR(void *, a[4]), PTR(void *, a[5]));
-	case SYS_recvmsg:
-		return recvmsg((int)a[0], PTR(void *, a[1]), (int)a[2]);
-	case SYS_recvmmsg:
-		return recvmmsg((int)a[0], PTR(void *, a[1]), (unsigned int)a[2], (int)a[3],
-				PTR(void *, a[4]));
-	case SYS_shutdown:
-		return shutdown((int)a[0], (int)a[1]);
-	case SYS_getpeername:
-		return getpeername((int)a[0], PTR(void *, a[1]), PTR(void *, a[2]));
-	case SYS_getsockname:
-		return getsockname((int)a[0], PTR(void *, a[1]), PTR(void *, a[2]));
-	case SYS_getsockopt:
-		return getsockopt((int)a[0], (int)a[1], (int)a[2], PTR(void *, a[3]),
-				  PTR(void *, a[4]));
-	case SYS_setsockopt:
-		return setsockopt((int)a[0], (int)a[1], (int)a[2], PTR(void *, a[3]),
-				  (socklen_t)a[4]);
-	case SYS_sendto:
-		return sendto((int)a[0], PTR(void *, a[1]), (size_t)a[2], (int)a[3],
-			      PTR(void *, a[4]), (socklen_t)a[5]);
-	case SYS_sendmsg:
-		return sendmsg((int)a[0], PTR(void *, a[1]), (int)a[2]);
-	case SYS_sendmmsg:
-		return sendmmsg((int)a[0], PTR(void *, a[1]), (unsigned int)a[2], (int)a[3]);
 	case SYS_execve:
 		return execve(PTR(char *, a[0]), PTR(char **, a[1]), PTR(char **, a[2]));
 	case SYS_execveat:
@@ -140,6 +89,37 @@ WRAP long syscall(long number, ...)
 		return confine(sys_call(number, a[0], a[1], a[2], a[3], a[4], a[5]));
 	case SYS_prctl:
 		return prctl((int)a[0], a[1], a[2], a[3], a[4]);
+	default:
+		if (pend_any())
+			return while_pending(number, a);
+		break;
+	}
+	return libc_result(sys_call(number, a[0], a[1], a[2], a[3], a[4], a[5]));
+}
+
+/* Descriptors and the data that goes through them. */
+static long of_descriptor(long number, const long a[static 6])
+{
+	switch (number) {
+	case SYS_read:
+		return read((int)a[0], PTR(void *, a[1]), (size_t)a[2]);
+	case SYS_readv:
+		return readv((int)a[0], PTR(void *, a[1]), (int)a[2]);
+	case SYS_recvfrom:
+		return recvfrom((int)a[0], PTR(void *, a[1]), (size_t)a[2], (int)a[3],
+				PTR(void *, a[4]), PTR(void *, a[5]));
+	case SYS_recvmsg:
+		return recvmsg((int)a[0], PTR(void *, a[1]), (int)a[2]);
+	case SYS_recvmmsg:
+		return recvmmsg((int)a[0], PTR(void *, a[1]), (unsigned int)a[2], (int)a[3],
+				PTR(void *, a[4]));
+	case SYS_sendto:
+		return sendto((int)a[0], PTR(void *, a[1]), (size_t)a[2], (int)a[3],
+			      PTR(void *, a[4]), (socklen_t)a[5]);
+	case SYS_sendmsg:
+		return sendmsg((int)a[0], PTR(void *, a[1]), (int)a[2]);
+	case SYS_sendmmsg:
+		return sendmmsg((int)a[0], PTR(void *, a[1]), (unsigned int)a[2], (int)a[3]);
 	case SYS_epoll_ctl:
 		return epoll_ctl((int)a[0], (int)a[1], (int)a[2], PTR(void *, a[3]));
 	case SYS_dup:
@@ -149,11 +129,54 @@ WRAP long syscall(long number, ...)
 	case SYS_fcntl:
 		return fcntl((int)a[0], (int)a[1], PTR(void *, a[2]));
 	default:
-		if (pend_any())
-			return while_pending(number, a);
-		break;
+		return of_process(number, a);
 	}
-	return libc_result(sys_call(number, a[0], a[1], a[2], a[3], a[4], a[5]));
+}
+
+static long of_socket(long number, const long a[static 6])
+{
+	switch (number) {
+	case SYS_socket:
+		return socket((int)a[0], (int)a[1], (int)a[2]);
+	case SYS_connect:
+		return connect((int)a[0], PTR(void *, a[1]), (socklen_t)a[2]);
+	case SYS_bind:
+		return bind((int)a[0], PTR(void *, a[1]), (socklen_t)a[2]);
+	case SYS_listen:
+		return listen((int)a[0], (int)a[1]);
+#ifdef SYS_accept
+	case SYS_accept:
+		return accept((int)a[0], PTR(void *, a[1]), PTR(void *, a[2]));
+#endif
+	case SYS_accept4:
+		return accept4((int)a[0], PTR(void *, a[1]), PTR(void *, a[2]), (int)a[3]);
+	case SYS_shutdown:
+		return shutdown((int)a[0], (int)a[1]);
+	case SYS_getpeername:
+		return getpeername((int)a[0], PTR(void *, a[1]), PTR(void *, a[2]));
+	case SYS_getsockname:
+		return getsockname((int)a[0], PTR(void *, a[1]), PTR(void *, a[2]));
+	case SYS_getsockopt:
+		return getsockopt((int)a[0], (int)a[1], (int)a[2], PTR(void *, a[3]),
+				  PTR(void *, a[4]));
+	case SYS_setsockopt:
+		return setsockopt((int)a[0], (int)a[1], (int)a[2], PTR(void *, a[3]),
+				  (socklen_t)a[4]);
+	default:
+		return of_descriptor(number, a);
+	}
+}
+
+WRAP long syscall(long number, ...)
+{
+	long a[6];
+	va_list ap;
+
+	va_start(ap, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	return of_socket(number, a);
 }
 
 WRAP int prctl(int option, ...)
