@@ -57,7 +57,7 @@ OUT=('su nobody -s /bin/sh -c' 'setpriv --reuid=65534 --regid=65534 --clear-grou
 		expect_match "$output" '^198\.1[89]\.[0-9.]+.*198\.1[89]\.'
 		run in_prog --root "$T/build/sockshim" -p "$PROXY" $out "env -i $T/build/tests/e2e/static_guard get && busybox wget -q -O - http://web.far.test/"
 		expect_match "$output" "$WEB_BODY.*$WEB_BODY"
-		run in_prog --root "$T/build/sockshim" -q -p "$PROXY" $out "$T/build/tests/e2e/leak udp-sendto $WEB_IP4 53;
+		run in_prog --root "$T/build/sockshim" -q -p "$PROXY" $out "$T/build/tests/e2e/leak udp-sendto $WEB_IP4 123;
 			$T/build/tests/e2e/leak tcp-connect 127.0.0.1 1; cat /dev/shm/sockshim-0-*; true"
 		expect_match "$output" 'ENETUNREACH.*ECONNREFUSED.*Permission denied'
 	done
