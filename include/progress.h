@@ -51,6 +51,26 @@ struct progresses; /* progresses_size() bytes of zeroed memory, aligned to 64 */
 
 size_t progresses_size(void);
 
+/*
+ * What each process of the session looks at before and after each call, so that it learns of streams
+ * that others begin on sockets which it has, too.
+ */
+struct progress_news {
+	uint32_t begun; /* grows with each stream on a socket that more than one process may have */
+	uint32_t ever;	/* there was a stream: events of epoll may bear our mark */
+};
+const struct progress_news *progresses_news(const struct progresses *t);
+/* Grows `begun`: its old value. */
+uint32_t progresses_tell(struct progresses *t);
+
+/*
+ * How often sockets may have got to another process so far; progresses_spread() adds one. Either who
+ * puts a stream into the table and then asks sees that it has grown, or who has made it grow and then
+ * looks finds the stream.
+ */
+uint32_t progresses_spreads(struct progresses *t);
+void progresses_spread(struct progresses *t);
+
 /* How many places are taken, about: some may be of closed sockets. */
 uint32_t progresses_used(const struct progresses *t);
 
@@ -62,6 +82,10 @@ struct progress *progress_add(struct progresses *t, uint64_t cookie, uint32_t se
 
 /* The place of a cookie, or NULL. */
 struct progress *progress_find(struct progresses *t, uint64_t cookie);
+
+/* Is this the place of a stream under way? Without the lock: true a moment ago. */
+bool progress_under_way(const struct progress *p, uint64_t cookie);
+void progress_set_state(struct progress *p, enum progress_state state);
 
 /* Takes the lock, never waits. */
 enum progress_lock progress_lock(struct progress *p, uint64_t cookie, uint32_t self);

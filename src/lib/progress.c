@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "diag.h"
 #include "seqlock.h"
 #include "sys.h"
@@ -23,7 +24,10 @@
 struct progresses {
 	uint32_t used;
 	uint32_t reapers; /* numbers given out */
-	uint64_t pad[7];
+	uint32_t spreads;
+	uint32_t pad[13];
+	struct progress_news news; /* on a line of its own, which hardly anybody writes to */
+	uint64_t pad2[7];
 	/* cookies: as in the slots, searched first; suspects: the reaper that wants to drop it, or 0 */
 	uint64_t near_cookies[PROGRESS_NEAR];
 	uint32_t near_suspects[PROGRESS_NEAR];
@@ -43,6 +47,26 @@ size_t progresses_size(void)
 uint32_t progresses_used(const struct progresses *t)
 {
 	return SHARED_LOAD_RELAXED(&t->used);
+}
+
+const struct progress_news *progresses_news(const struct progresses *t)
+{
+	return &t->news;
+}
+
+uint32_t progresses_tell(struct progresses *t)
+{
+	return __atomic_fetch_add(&t->news.begun, 1, __ATOMIC_ACQ_REL);
+}
+
+uint32_t progresses_spreads(struct progresses *t)
+{
+	return __atomic_fetch_add(&t->spreads, 0, __ATOMIC_ACQ_REL);
+}
+
+void progresses_spread(struct progresses *t)
+{
+	__atomic_fetch_add(&t->spreads, 1, __ATOMIC_ACQ_REL);
 }
 
 static uint32_t place(uint64_t cookie, uint32_t i)
@@ -71,9 +95,32 @@ static uint32_t place_of(const struct progresses *t, const struct progress *p)
 						 : PROGRESS_NEAR + (uint32_t)(p - t->slots);
 }
 
+/* Killed, and nobody has waited for it yet: its number still stands for something. */
+static bool is_dead(uint32_t tid)
+{
+	char path[32], text[128], *name;
+	struct bytes_out o = bytes_out_init(path, sizeof(path));
+	long n;
+
+	bytes_put_text(&o, "/proc/");
+	bytes_put_number(&o, tid);
+	bytes_put_text(&o, "/stat");
+	bytes_put_end(&o);
+	n = sys_slurp(path, text, sizeof(text) - 1);
+	if (n == -EFBIG)
+		n = sizeof(text) - 1;
+	if (n < 0)
+		return n == -ESRCH;
+	text[n] = 0;
+	name = strrchr(text, ')');
+	return name && (name[2] == 'Z' || name[2] == 'X');
+}
+
 static bool gone(uint32_t tid)
 {
-	return SYS2(SYS_tkill, tid, 0) == -ESRCH;
+	if (SYS3(SYS_tgkill, sys_getpid(), tid, 0) == 0)
+		return false;
+	return SYS2(SYS_tkill, tid, 0) == -ESRCH || is_dead(tid);
 }
 
 /*
@@ -89,6 +136,18 @@ static bool left(const struct progress *p, uint32_t owner, uint32_t self)
 	if (owner == self && (uintptr_t)__builtin_frame_address(0) > SHARED_LOAD_RELAXED(&p->frame))
 		return true;
 	return until && sys_now() > until + GRACE;
+}
+
+bool progress_under_way(const struct progress *p, uint64_t cookie)
+{
+	uint8_t state = SHARED_LOAD(&p->state);
+
+	return state == PROGRESS_UNDER_WAY && SHARED_LOAD(&p->cookie) == cookie;
+}
+
+void progress_set_state(struct progress *p, enum progress_state state)
+{
+	SHARED_STORE(&p->state, (uint8_t)state);
 }
 
 static enum progress_lock take(struct progress *p, uint32_t self)
@@ -156,7 +215,7 @@ static bool claim(struct progresses *t, uint32_t i, uint64_t cookie, uint32_t se
 	p->tid = (int32_t)self;
 	SHARED_STORE_RELAXED(&p->until, 0);
 	SHARED_STORE_RELAXED(&p->need, 0);
-	p->state = PROGRESS_UNDER_WAY;
+	progress_set_state(p, PROGRESS_UNDER_WAY);
 	p->waited = p->told = p->ended = p->calm = false;
 	p->error = 0;
 	p->delays = false;
@@ -164,6 +223,8 @@ static bool claim(struct progresses *t, uint32_t i, uint64_t cookie, uint32_t se
 	memset(&p->stream, 0, sizeof(p->stream));
 	SHARED_STORE_RELAXED(suspect_at(t, i), 0);
 	__atomic_add_fetch(&t->used, 1, __ATOMIC_RELAXED);
+	if (!SHARED_LOAD_RELAXED(&t->news.ever))
+		SHARED_STORE(&t->news.ever, 1);
 	SHARED_STORE(&p->cookie, cookie);
 	SHARED_STORE(cookie_at(t, i), cookie);
 	return true;

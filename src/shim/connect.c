@@ -215,10 +215,16 @@ static int again(const struct connecting *a, struct progress *p)
 
 static void begin(const struct connecting *a, struct progress *p)
 {
+	bool shared = !a->family && others_may_have(a->fd);
+
 	fds_mark(a->fd);
+	if (shared)
+		fds_suspect(a->fd);
 	fds_find_copies(a->fd, a->family ? sys_cookie(a->fd) : a->cookie);
 	if (!a->family)
 		pend_hide(p, a->fd, EPOLLET); /* before anything can become ready */
+	if (shared)
+		others_tell();
 	held_begin(p, a->socket);
 	init(a, &p->stream);
 	p->waited = true;

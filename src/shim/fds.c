@@ -20,18 +20,25 @@
 #define BITS 64
 #define WORDS (PEND_FDS / BITS)
 
+struct bits {
+	_Atomic uint64_t maybe;
+	_Atomic uint64_t copies; /* another number may be the same socket */
+	_Atomic uint64_t owned;	 /* nobody else can have it */
+};
+
 struct fds {
 	union {
-		_Atomic int32_t pid; /* of the process whose memory this is; 0: just forked */
+		struct {
+			_Atomic int32_t pid; /* whose memory this is; 0: just forked */
+			uint32_t seen;	     /* others_seen */
+		};
 		char page[4096];
 	};
-	_Atomic uint64_t maybe[WORDS];
-	_Atomic uint64_t copies[WORDS]; /* another number may be the same socket */
+	struct bits bits[WORDS];
 	struct reg regs[PEND_FDS][REGS_EACH];
 };
 
 atomic_uint pend_hot;
-atomic_bool pend_ever;
 atomic_bool pend_limits;
 
 static _Atomic(struct fds *) the_fds;
@@ -48,8 +55,11 @@ static struct fds *fds_make(void)
 	f = (struct fds *)at;
 	SYS3(SYS_madvise, f, sizeof(f->page), MADV_WIPEONFORK);
 	f->pid = sys_getpid();
-	if (atomic_compare_exchange_strong(&the_fds, &none, f))
+	f->seen = __atomic_load_n(others_seen, __ATOMIC_RELAXED);
+	if (atomic_compare_exchange_strong(&the_fds, &none, f)) {
+		__atomic_store_n(&others_seen, &f->seen, __ATOMIC_RELEASE);
 		return f;
+	}
 	SYS2(SYS_munmap, f, sizeof(*f));
 	return none;
 }
@@ -70,6 +80,8 @@ bool fds_borrowed_by(int32_t pid)
 {
 	struct fds *f = fds_get();
 
+	if (!f)
+		return false;
 	if (!f->pid)
 		f->pid = pid;
 	return f->pid != pid;
@@ -105,7 +117,7 @@ bool fds_maybe(int fd)
 	struct fds *f = atomic_load_explicit(&the_fds, memory_order_acquire);
 
 	return f && fd >= 0 && fd < PEND_FDS &&
-	       atomic_load_explicit(&f->maybe[fd / BITS], memory_order_relaxed) & bit(fd);
+	       atomic_load_explicit(&f->bits[fd / BITS].maybe, memory_order_relaxed) & bit(fd);
 }
 
 static void note_highest(int fd)
@@ -123,8 +135,7 @@ void fds_mark(int fd)
 	if (!f || fd < 0 || fd >= PEND_FDS)
 		return;
 	note_highest(fd);
-	pend_ever = true;
-	if (!(atomic_fetch_or(&f->maybe[fd / BITS], bit(fd)) & bit(fd)))
+	if (!(atomic_fetch_or(&f->bits[fd / BITS].maybe, bit(fd)) & bit(fd)))
 		atomic_fetch_add(&pend_hot, 1);
 }
 
@@ -132,23 +143,66 @@ void fds_unmark(int fd)
 {
 	struct fds *f = fds_get();
 
-	if (fds_maybe(fd) && atomic_fetch_and(&f->maybe[fd / BITS], ~bit(fd)) & bit(fd))
+	if (fds_maybe(fd) && atomic_fetch_and(&f->bits[fd / BITS].maybe, ~bit(fd)) & bit(fd))
 		atomic_fetch_sub(&pend_hot, 1);
 }
 
-static void each_bit(const _Atomic uint64_t *set, void (*each)(int fd, void *arg), void *arg)
+static void each_of(int word, uint64_t bits, void (*each)(int fd, void *arg), void *arg)
 {
-	for (int word = 0; word <= highest / BITS; word++)
-		for (uint64_t bits = set[word]; bits; bits &= bits - 1)
-			each(word * BITS + __builtin_ctzll(bits), arg);
+	for (; bits; bits &= bits - 1)
+		each(word * BITS + __builtin_ctzll(bits), arg);
 }
 
 void fds_each(void (*each)(int fd, void *arg), void *arg)
 {
 	struct fds *f = fds_get();
 
-	if (f)
-		each_bit(f->maybe, each, arg);
+	for (int word = 0; f && word <= highest / BITS; word++)
+		each_of(word, f->bits[word].maybe, each, arg);
+}
+
+/* Numbers beyond those that are followed have no bit. */
+static void set_owned(struct fds *f, int fd, bool on)
+{
+	if (!f || fd < 0 || fd >= PEND_FDS)
+		return;
+	if (on) {
+		note_highest(fd);
+		atomic_fetch_or(&f->bits[fd / BITS].owned, bit(fd));
+	} else if (f->bits[fd / BITS].owned & bit(fd)) {
+		atomic_fetch_and(&f->bits[fd / BITS].owned, ~bit(fd));
+	}
+}
+
+bool fds_owned(int fd)
+{
+	struct fds *f = atomic_load_explicit(&the_fds, memory_order_acquire);
+
+	return f && fd >= 0 && fd < PEND_FDS && f->bits[fd / BITS].owned & bit(fd);
+}
+
+void fds_disown(int fd)
+{
+	set_owned(atomic_load_explicit(&the_fds, memory_order_acquire), fd, false);
+}
+
+void fds_disown_all(void)
+{
+	struct fds *f = atomic_load_explicit(&the_fds, memory_order_acquire);
+
+	for (int word = 0; f && word <= highest / BITS; word++)
+		if (f->bits[word].owned)
+			f->bits[word].owned = 0;
+}
+
+void fds_suspect(int fd)
+{
+	struct fds *f = fd >= 0 && fd < PEND_FDS ? fds_get() : NULL;
+
+	if (!f)
+		return;
+	note_highest(fd);
+	atomic_fetch_or(&f->bits[fd / BITS].copies, bit(fd));
 }
 
 void fds_copied(int old, int copy)
@@ -158,9 +212,9 @@ void fds_copied(int old, int copy)
 
 	if (!f)
 		return;
-	note_highest(old > copy ? old : copy);
-	atomic_fetch_or(&f->copies[old / BITS], bit(old));
-	atomic_fetch_or(&f->copies[copy / BITS], bit(copy));
+	fds_suspect(old);
+	fds_suspect(copy);
+	set_owned(f, copy, fds_owned(old));
 	if (fds_maybe(old)) {
 		fds_mark(copy);
 		pend_copied(copy);
@@ -182,6 +236,11 @@ void fds_fresh(int fd)
 		regs_clear(&f->regs[fd][i]);
 }
 
+void fds_own(int fd)
+{
+	set_owned(fds_get(), fd, true);
+}
+
 struct copies {
 	int fd, found;
 	uint64_t cookie;
@@ -193,6 +252,7 @@ static void mark_copy(int fd, void *arg)
 
 	if (fd != c->fd && sys_cookie(fd) == c->cookie) {
 		fds_mark(fd);
+		fds_suspect(fd);
 		c->found++;
 	}
 }
@@ -215,7 +275,7 @@ bool fds_has_copies(int fd)
 {
 	struct fds *f = fds_get();
 
-	return f && fd >= 0 && fd < PEND_FDS && f->copies[fd / BITS] & bit(fd);
+	return f && fd >= 0 && fd < PEND_FDS && f->bits[fd / BITS].copies & bit(fd);
 }
 
 void fds_find_copies(int fd, uint64_t cookie)
@@ -226,9 +286,10 @@ void fds_find_copies(int fd, uint64_t cookie)
 	if (!fds_has_copies(fd))
 		return;
 	sys_each_fd(mark_copy, &c);
-	each_bit(f->copies, mark_closed, &c);
+	for (int word = 0; word <= highest / BITS; word++)
+		each_of(word, f->bits[word].copies, mark_closed, &c);
 	if (!c.found && !fds_borrowed())
-		atomic_fetch_and(&f->copies[fd / BITS], ~bit(fd));
+		atomic_fetch_and(&f->bits[fd / BITS].copies, ~bit(fd));
 }
 
 static void adopt(int fd, void *arg)
@@ -236,24 +297,24 @@ static void adopt(int fd, void *arg)
 	uint64_t cookie = sys_cookie(fd);
 
 	(void)arg;
-	if (progress_find(session_progresses(here()), cookie))
-		fds_mark(fd);
+	if (fds_maybe(fd) || !progress_find(session_progresses(here()), cookie))
+		return;
+	fds_mark(fd);
+	fds_suspect(fd);
+	pend_met(fd);
 }
 
 void fds_adopt(int fd)
 {
 	const struct session *s = here();
 
+	fds_disown(fd);
 	if (s && progresses_used(session_progresses(s)))
 		adopt(fd, NULL);
 }
 
 void fds_adopt_all(void)
 {
-	const struct session *s = here();
-
-	if (!s || !progresses_used(session_progresses(s)))
-		return;
 	sys_each_fd(adopt, NULL);
 	held_settle(STDIN_FILENO); /* a FILE by now: see fdopen() */
 }

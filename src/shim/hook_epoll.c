@@ -68,15 +68,46 @@ static bool take(int epoll, int fd, struct epoll_event *e, bool *moved)
 	return e->events != 0;
 }
 
+struct event_of {
+	int epoll;
+	uint64_t data;
+	bool late;
+};
+
+static void is_late(int fd, void *arg)
+{
+	struct event_of *e = arg;
+
+	e->late |= regs_late(e->epoll, fd, e->data);
+}
+
+/*
+ * Did it come after another process's connect(2), and before our mark? An unconnected socket is hung up.
+ * The kernel tells of it again, to us.
+ */
+static bool came_between(int epoll, const struct epoll_event *e)
+{
+	struct event_of of = {epoll, e->data.u64, false};
+
+	if (!(e->events & EPOLLHUP) && others_here())
+		fds_each(is_late, &of);
+	return of.late;
+}
+
 /* Takes marked events out; how many remain. *moved: a mark was not in vain. */
 static int sift(int epoll, struct epoll_event *events, int n, bool *moved)
 {
 	int kept = 0, fd;
 
 	*moved = false;
-	for (int i = 0; i < n; i++)
-		if (!regs_marked(events[i].data.u64, &fd) || take(epoll, fd, &events[i], moved))
+	for (int i = 0; i < n; i++) {
+		bool keep = regs_marked(events[i].data.u64, &fd)
+				    ? take(epoll, fd, &events[i], moved)
+				    : !came_between(epoll, &events[i]);
+
+		if (keep)
 			events[kept++] = events[i];
+	}
 	return kept;
 }
 
@@ -84,15 +115,19 @@ SLOWLY static int wait_slowly(int epoll, struct epoll_event *events, int max, ui
 			      const sigset_t *mask)
 {
 	int was = errno, got, kept;
-	bool over, moved;
+	bool over, moved, others;
 
 	pend_sweep();
 	do {
 		pend_expire();
 		over = end && !pend_left(end);
-		got = real.epoll_pwait(epoll, events, max, pend_ms(pend_wait(end)), mask);
+		others = others_here();
+		got = real.epoll_pwait(epoll, events, max,
+				       pend_ms(others ? pend_nap(end) : pend_wait(end)), mask);
 		if (got < 0)
 			return got;
+		if (!got && others)
+			pend_step_all();
 		kept = sift(epoll, events, got, &moved);
 		if (got && !kept && !moved && !over) /* marks that stay: do not turn in circles */
 			real.poll(NULL, 0, 1);
@@ -105,7 +140,7 @@ SLOWLY static int wait_slowly(int epoll, struct epoll_event *events, int max, ui
 static inline bool may_be_marked(int got)
 {
 	return got > 0 &&
-	       __builtin_expect(atomic_load_explicit(&pend_ever, memory_order_relaxed), 0);
+	       __builtin_expect(__atomic_load_n(&others_news->ever, __ATOMIC_RELAXED) != 0, 0);
 }
 
 SLOWLY static int wait_over(int epoll, struct epoll_event *events, int max, int got, int64_t ns,
@@ -114,6 +149,7 @@ SLOWLY static int wait_over(int epoll, struct epoll_event *events, int max, int 
 	int was = errno, kept;
 	bool moved;
 
+	pend_any(); /* news, if there is any */
 	kept = sift(epoll, events, got, &moved);
 	errno = was;
 	return kept ? kept : wait_slowly(epoll, events, max, ns < 0 ? 0 : pend_end(ns), mask);

@@ -240,6 +240,8 @@ int control_check(const struct msghdr *msg)
 	while (at && left >= sizeof(c) && readable(at, sizeof(c))) {
 		memcpy(&c, at, sizeof(c));
 		len = c.cmsg_len;
+		if (c.cmsg_level == SOL_SOCKET && c.cmsg_type == SCM_RIGHTS)
+			others_sent();
 		if (len < sizeof(c) || len > left)
 			return 0; /* EINVAL */
 		option = control_option((const struct cmsghdr *)(const void *)at, len - sizeof(c));

@@ -18,13 +18,18 @@ WRAP int socket(int domain, int type, int protocol)
 			 .domain = domain,
 			 .type = type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK),
 			 .protocol = protocol};
+	bool tcp = c.type == SOCK_STREAM && (domain == AF_INET || domain == AF_INET6);
 	struct decision d;
+	uint32_t before;
 	int fd;
 
 	if (decide_here(&c, &d) == VERDICT_REFUSE)
 		return (int)libc_result(-refuse(&c, &d));
+	before = tcp ? others_before() : 0;
 	fd = real.socket(domain, type, protocol);
 	fds_fresh(fd);
+	if (tcp)
+		others_fresh(fd, before);
 	return fd;
 }
 

@@ -146,7 +146,7 @@ static void failed(struct progress *p, int fd, int error)
 		p = give_back(p, fd);
 	native = !p->waited && stream_refuse(fd);
 	p->error = (int16_t)error;
-	p->state = PROGRESS_FAILED;
+	progress_set_state(p, PROGRESS_FAILED);
 	show(p, fd);
 	if (native && error == ECONNREFUSED)
 		pend_drop(p, fd);
@@ -254,7 +254,7 @@ bool pend_is(uint64_t cookie)
 {
 	struct progress *p = progress_find(session_progresses(here()), cookie);
 
-	return p && p->state == PROGRESS_UNDER_WAY;
+	return p && progress_under_way(p, cookie);
 }
 
 int pend_step(int fd)
@@ -365,6 +365,28 @@ void pend_copied(int copy)
 	progress_unlock(p);
 }
 
+/*
+ * Who began it may hold the lock for as long as connect(2) takes: then it is hidden all the same, so
+ * that whatever happens to it is an event of ours.
+ */
+void pend_met(int fd)
+{
+	uint64_t cookie;
+	struct progress *p = pend_find(fd, &cookie);
+	enum progress_lock how;
+
+	others_meet();
+	if (!p || !regs_any(fd) || !progress_under_way(p, cookie))
+		return;
+	how = progress_lock(p, cookie, (uint32_t)sys_gettid());
+	if (how == PROGRESS_GONE)
+		return;
+	if (how == PROGRESS_BUSY || p->state == PROGRESS_UNDER_WAY)
+		regs_hide_late(fd, cookie, EPOLLIN | EPOLLOUT);
+	if (how != PROGRESS_BUSY)
+		progress_unlock(p);
+}
+
 static void look(int fd, void *arg)
 {
 	uint64_t cookie;
@@ -433,14 +455,14 @@ extern char __libc_single_threaded __attribute__((weak));
 
 /*
  * For poll(2) and select(2), which the kernel wakes for the handshake only: another thread may have
- * ended it.
+ * ended it, or another process.
  */
 int64_t pend_nap(uint64_t end)
 {
 	const int64_t nap = 50000000;
 	int64_t ns = pend_wait(end);
 
-	if (&__libc_single_threaded && __libc_single_threaded)
+	if (&__libc_single_threaded && __libc_single_threaded && !others_here())
 		return ns;
 	return ns < 0 || ns > nap ? nap : ns;
 }

@@ -3,7 +3,7 @@
  * pend.h - streams under way in this process: which descriptors may lead to one, how they advance,
  * and what the program is told meanwhile.
  *
- * While no descriptor may, every hook does what libc does: pend_any() is one relaxed load. A bit for a
+ * While no descriptor may, every hook does what libc does: pend_any() is a few relaxed loads. A bit for a
  * descriptor is a hint only, which the kernel's socket cookie and the session's table confirm; so
  * closing and reusing numbers needs no hook.
  */
@@ -20,25 +20,48 @@
 #define PEND_FDS (1 << 20) /* descriptors from here on are not followed: their connects block */
 
 extern atomic_uint pend_hot;	/* descriptors with a bit */
-extern atomic_bool pend_ever;	/* one had it: events of epoll may bear our mark */
 extern atomic_bool pend_limits; /* SO_SNDTIMEO, SO_RCVTIMEO or SO_RCVLOWAT was ever set */
 
 /* What is done while something is under way: out of the way of what is done while nothing is. */
 #define SLOWLY __attribute__((noinline))
 
+/* others.c: what other processes begin. */
+extern const struct progress_news *others_news;
+extern uint32_t *others_seen; /* others_news->begun + 1, if there is nothing new; 0: just forked */
+bool others_look(void);	      /* takes the news in; is something under way? */
+void others_start(const struct session *s);
+void others_join(void); /* a process begins */
+/* Around socket(2): nobody else has the new one. */
+uint32_t others_before(void);
+void others_fresh(int fd, uint32_t before);
+bool others_may_have(int fd); /* asked when its stream is in the table */
+void others_tell(void);	      /* of a stream that begins */
+void others_sent(void);	      /* descriptors are sent to another process */
+void others_meet(void);	      /* another process had a hand in a stream of ours, */
+bool others_here(void);	      /* or may have from now on: not all that happens wakes us */
+
+/* Something is under way, or there is news. */
+static inline bool pend_stirs(void)
+{
+	return __builtin_expect((atomic_load_explicit(&pend_hot, memory_order_relaxed) |
+				 ((__atomic_load_n(&others_news->begun, __ATOMIC_RELAXED) + 1) ^
+				  __atomic_load_n(others_seen, __ATOMIC_RELAXED))) != 0,
+				0);
+}
+
 static inline bool pend_any(void)
 {
-	return __builtin_expect(atomic_load_explicit(&pend_hot, memory_order_relaxed) != 0, 0);
+	return pend_stirs() && others_look();
 }
 
 /*
- * Nothing under way, and libc's functions known. Asked first, with all else in a function of its own,
+ * Nothing stirs, and libc's functions are known. Asked first, with all else in a function of its own,
  * it leaves a hook that saves no register: a nanosecond of three.
  */
 static inline bool pend_idle(void)
 {
 	return __builtin_expect(
-		!pend_any() && atomic_load_explicit(&real_ready, memory_order_acquire), 1);
+		!pend_stirs() && atomic_load_explicit(&real_ready, memory_order_acquire), 1);
 }
 
 /* fds.c: the bits. */
@@ -51,7 +74,12 @@ void fds_copied(int old, int copy);			   /* after dup(2) and its like */
 void fds_fresh(int fd);					   /* after socket(2) and its like */
 bool fds_has_copies(int fd);
 void fds_find_copies(int fd, uint64_t cookie); /* marks other numbers of this socket */
-void fds_adopt(int fd);			       /* marks it if its stream is under way */
+void fds_own(int fd);			       /* ours alone: others.c */
+bool fds_owned(int fd);
+void fds_disown(int fd);
+void fds_disown_all(void);
+void fds_suspect(int fd); /* it may have copies that nobody saw made */
+void fds_adopt(int fd);	  /* marks it if its stream is under way */
 void fds_adopt_all(void);
 /* This process's number; no call where `thread`, which asks, is its first. */
 int32_t fds_process(uint32_t thread);
@@ -67,6 +95,8 @@ struct reg {
 };
 #define REGS_EACH 4
 #define REG_OURS (1u << 20)
+#define REG_LATE                                                                                   \
+	(1u << 24) /* another process began the stream: events may have come before our mark */
 struct reg *fds_regs(int fd); /* REGS_EACH of them, or NULL */
 void regs_clear(struct reg *r);
 uint64_t regs_cookie(const struct reg *r);
@@ -79,6 +109,9 @@ void regs_note(int epoll, int op, int fd, const struct epoll_event *e); /* a cal
 /* To our mark, and back to the program's. `copy`: `fd`, or if that is closed a number that is not. */
 void regs_hide(int fd, int copy, uint64_t cookie, uint32_t events);
 void regs_show(int fd, int copy);
+/* One that another process connects: events with the program's data may be on their way to us. */
+void regs_hide_late(int fd, uint64_t cookie, uint32_t events);
+bool regs_late(int epoll, int fd, uint64_t data); /* is such an event of that registration? */
 bool regs_ours(int fd, uint64_t cookie); /* are there such with our mark for this socket? */
 uint64_t regs_closed(int fd); /* a socket under way that had this number, and is registered by it */
 /* While another socket takes the number: out of their epolls, and in again, hidden if `cookie`. */
@@ -106,6 +139,7 @@ bool pend_is(uint64_t cookie); /* is this socket's stream under way? */
 /* By any number of the socket; its registrations are renewed. */
 int pend_step_cookie(uint64_t cookie);
 void pend_copied(int copy);
+void pend_met(int fd); /* another process has begun its stream */
 int pend_step_known(struct progress *p, uint64_t cookie, int fd, uint32_t self);
 struct progress *pend_find(int fd, uint64_t *cookie);
 /* The same for one that is locked; unlocks it. `also`: more events that wake an epoll, once. */

@@ -22,7 +22,7 @@
 #define REG_MANY (1u << 22)  /* in more epolls than fit */
 #define REG_FIRED (1u << 23) /* one-shot, it has, and was entered anew: nothing of it is shown */
 #define CLAIMED (-1)	     /* as `epoll`: a thread is about to write it */
-#define REG_FLAGS (REG_OURS | REG_LOST | REG_MANY | REG_FIRED)
+#define REG_FLAGS (REG_OURS | REG_LOST | REG_MANY | REG_FIRED | REG_LATE)
 
 /* What a registration that has fired still has. */
 #define PRIVATE (EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLONESHOT | EPOLLET)
@@ -347,13 +347,32 @@ void regs_hide(int fd, int copy, uint64_t cookie, uint32_t events)
 			hide_one(&r[i], fd, copy, cookie, events);
 }
 
+void regs_hide_late(int fd, uint64_t cookie, uint32_t events)
+{
+	struct reg *r = fds_regs(fd);
+
+	regs_hide(fd, fd, cookie, events);
+	for (int i = 0; r && i < REGS_EACH; i++)
+		if (is_ours(&r[i], cookie))
+			__atomic_fetch_or(&r[i].events, REG_LATE, __ATOMIC_RELAXED);
+}
+
+bool regs_late(int epoll, int fd, uint64_t data)
+{
+	const struct reg *r = regs_find(epoll, fd);
+
+	return r && (flags_of(r) & (REG_OURS | REG_LATE)) == (REG_OURS | REG_LATE) &&
+	       regs_data(r) == data;
+}
+
 void regs_show(int fd, int copy)
 {
 	struct reg *r = fds_regs(fd);
 
 	for (int i = 0; r && i < REGS_EACH; i++) {
 		if (!epoll_of(&r[i]) ||
-		    !(__atomic_fetch_and(&r[i].events, ~REG_OURS, __ATOMIC_ACQ_REL) & REG_OURS))
+		    !(__atomic_fetch_and(&r[i].events, ~(REG_OURS | REG_LATE), __ATOMIC_ACQ_REL) &
+		      REG_OURS))
 			continue;
 		if (replace_by(&r[i], fd, copy, flags_of(&r[i]) & ~REG_FLAGS, regs_data(&r[i])) < 0)
 			__atomic_fetch_or(&r[i].events, REG_LOST, __ATOMIC_RELAXED);

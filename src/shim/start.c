@@ -218,6 +218,7 @@ static struct session *start(void)
 		if (s != broken) {
 			log_start(&s->settings);
 			gate_map(s);
+			others_start(s);
 			if (s->settings.report)
 				reporter_use(&reporter_host);
 		}
@@ -260,7 +261,7 @@ __attribute__((constructor)) static void begin(void)
 		sys_checked();
 	exec_start(here());
 	if (getenv(SESSION_ENV) && !is_secure())
-		fds_adopt_all();
+		others_join();
 	else /* where there is a launcher it has done that; a session that begins here has no streams */
 		inherit_scan(here(), say_inherited);
 }

@@ -42,13 +42,23 @@ struct progresses *session_progresses(const struct session *s)
 
 bool pend_is(uint64_t cookie)
 {
-	return progress_find(table, cookie) != NULL;
+	struct progress *p = progress_find(table, cookie);
+
+	return p && progress_under_way(p, cookie);
 }
 
 void pend_copied(int copy)
 {
 	regs_any(copy);
 }
+
+void pend_met(int fd)
+{
+	regs_any(fd);
+}
+
+static uint32_t seen = 1;
+uint32_t *others_seen = &seen;
 
 void held_settle(int fd)
 {

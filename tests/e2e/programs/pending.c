@@ -26,82 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "conform.h"
-
-#define check(what) ((what) ? (void)0 : wrong(__LINE__, #what))
-
-static const char *current;
-static bool failed;
-static struct sockaddr_in peer;
-
-static void wrong(int line, const char *what)
-{
-	printf("%s, line %d: not so: %s (errno %s)\n", current, line, what, strerrorname_np(errno));
-	fflush(stdout);
-	failed = true;
-}
-
-static void order(enum what what, int arg)
-{
-	struct order o = {what, arg};
-	char done;
-
-	check(send(ORDERS, &o, sizeof(o), 0) == sizeof(o));
-	check(recv(ORDERS, &done, 1, 0) == 1);
-}
-
-static int stage;
-
-static int unconnected(int flags)
-{
-	order(HOLD, stage);
-	return socket(AF_INET, SOCK_STREAM | flags, 0);
-}
-
-static int start(int fd)
-{
-	return connect(fd, (struct sockaddr *)&peer, sizeof(peer));
-}
-
-static int in_progress(void)
-{
-	int fd = unconnected(SOCK_NONBLOCK);
-
-	check(start(fd) == -1 && errno == EINPROGRESS);
-	return fd;
-}
-
-static short events_of(int fd, int ms)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT};
-
-	return poll(&p, 1, ms) == 1 ? p.revents : 0;
-}
-
-// It is up, and data goes there and back.
-static bool works(int fd)
-{
-	char data[8];
-
-	return events_of(fd, -1) == POLLOUT && send(fd, "ab", 2, MSG_NOSIGNAL) == 2 &&
-	       (order(SETTLE, 0), events_of(fd, -1) == (POLLIN | POLLOUT)) &&
-	       recv(fd, data, 8, 0) == 2;
-}
-
-static int watch(int epoll, int fd, uint32_t events)
-{
-	struct epoll_event e = {.events = events, .data.fd = fd};
-
-	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
-}
-
-static uint32_t next_event(int epoll, int fd, int ms)
-{
-	struct epoll_event e;
-	int n = epoll_wait(epoll, &e, 1, ms);
-
-	return n == 1 && e.data.fd == fd ? e.events : 0;
-}
+#include "pending.h"
 
 // ---- epolls ----
 
@@ -474,98 +399,6 @@ static void jumped_out_of(void)
 	close(fd);
 }
 
-// ---- processes ----
-
-static void ends_well(pid_t child)
-{
-	int status = -1;
-
-	check(waitpid(child, &status, 0) == child && status == 0);
-}
-
-static void inherited(void)
-{
-	int fd = in_progress();
-	pid_t child = fork();
-
-	if (!child) {
-		order(GO, 1);
-		_exit(!works(fd));
-	}
-	ends_well(child);
-	check(works(fd)); // the connection that it made
-	close(fd);
-}
-
-static void over_exec(void)
-{
-	int fd = in_progress();
-	char number[16];
-	pid_t child;
-
-	snprintf(number, sizeof(number), "%d", fd);
-	child = fork();
-	if (!child) {
-		execl("/proc/self/exe", "pending", "exec", number, (char *)NULL);
-		_exit(9);
-	}
-	close(fd);
-	ends_well(child);
-}
-
-static void send_fd(int to, int fd)
-{
-	char room[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec v = {(char[]){0}, 1};
-	struct msghdr m = {.msg_iov = &v,
-			   .msg_iovlen = 1,
-			   .msg_control = room,
-			   .msg_controllen = sizeof(room)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-
-	*c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
-			      .cmsg_level = SOL_SOCKET,
-			      .cmsg_type = SCM_RIGHTS};
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	check(sendmsg(to, &m, 0) == 1);
-}
-
-static int receive_fd(int from)
-{
-	char room[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec v = {&byte, 1};
-	struct msghdr m = {.msg_iov = &v,
-			   .msg_iovlen = 1,
-			   .msg_control = room,
-			   .msg_controllen = sizeof(room)};
-	int fd = -1;
-
-	check(recvmsg(from, &m, 0) == 1 && CMSG_FIRSTHDR(&m));
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
-	return fd;
-}
-
-static void passed_on(void)
-{
-	int pair[2], fd;
-	pid_t child;
-
-	check(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-	child = fork();
-	if (!child) {
-		fd = receive_fd(pair[1]);
-		check(events_of(fd, 0) == 0);
-		order(GO, 1);
-		_exit(!works(fd) || failed);
-	}
-	fd = in_progress();
-	send_fd(pair[0], fd);
-	close(fd);
-	ends_well(child);
-	close(pair[0]);
-	close(pair[1]);
-}
-
 // ---- descriptors ----
 
 static int open_files(void)
@@ -639,14 +472,7 @@ static void early_data(void)
 	close(pipes[1]);
 }
 
-#define CASE(name)                                                                                 \
-	{                                                                                          \
-#name, name                                                                        \
-	}
-static const struct {
-	const char *name;
-	void (*run)(void);
-} cases[] = {
+static const struct test_case cases[] = {
 	CASE(epoll_in_epoll),
 	CASE(epoll_in_poll),
 	CASE(several_epolls),
@@ -659,36 +485,14 @@ static const struct {
 	CASE(interrupted_waits),
 	CASE(interrupted_connect),
 	CASE(jumped_out_of),
-	CASE(inherited),
-	CASE(over_exec),
-	CASE(passed_on),
 	CASE(large_numbers),
 	CASE(early_data),
-	CASE(closed_in_progress),
+	{"closed_in_progress", closed_in_progress, true},
 };
 
 int main(int argc, char **argv)
 {
-	int n = 0;
-
-	peer = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(ECHO)};
-	inet_pton(AF_INET, THERE, &peer.sin_addr);
+	peer_is(ECHO);
 	signal(SIGUSR1, on_signal);
-	current = argc > 1 ? argv[1] : "";
-	if (argc == 3) { // over_exec()
-		check(events_of(atoi(argv[2]), 0) == 0);
-		order(GO, 1);
-		return !works(atoi(argv[2])) || failed;
-	}
-	for (stage = 0; stage < STAGES; stage++)
-		for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-			current = cases[i].name;
-			if ((argc == 2 && strcmp(argv[1], current) != 0) ||
-			    (stage && cases[i].run == closed_in_progress))
-				continue;
-			cases[i].run();
-			n++;
-		}
-	printf("%d cases\n", n);
-	return failed;
+	return run_cases(cases, sizeof(cases) / sizeof(*cases), argc > 1 ? argv[1] : NULL);
 }
