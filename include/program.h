@@ -9,6 +9,7 @@
 enum program_kind {
 	PROGRAM_WRAPPABLE, /* dynamic, of our word size and machine */
 	PROGRAM_STATIC,	   /* no PT_INTERP */
+	PROGRAM_GO,	   /* dynamic, but its system calls are its own */
 	PROGRAM_FOREIGN,   /* another word size, machine or libc's loader (musl) */
 	PROGRAM_SETUID,	   /* setuid or setgid: ld.so ignores LD_PRELOAD */
 	PROGRAM_SETCAP,	   /* security.capability: the same */

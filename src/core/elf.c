@@ -53,10 +53,32 @@ static enum program_kind judge_interp(const uint8_t *data, size_t len, const Elf
 	return loader_is_ours(interp) ? PROGRAM_WRAPPABLE : PROGRAM_FOREIGN;
 }
 
+/* Go marks what it links by a note with the build's identity (cmd/internal/buildid). */
+static int is_go(const uint8_t *data, size_t len, const Elf64_Phdr *ph)
+{
+	uint64_t at = ph->p_offset, end;
+	Elf64_Nhdr n;
+
+	if (!inside(at, ph->p_filesz, len))
+		return 0;
+	for (end = at + ph->p_filesz; end - at >= sizeof(n) + 4;) {
+		memcpy(&n, data + at, sizeof(n));
+		at += sizeof(n);
+		if (n.n_type == 4 && n.n_namesz == 4 && !memcmp(data + at, "Go", 3))
+			return 1;
+		at += ((uint64_t)n.n_namesz + 3) / 4 * 4 + ((uint64_t)n.n_descsz + 3) / 4 * 4;
+		if (at > end)
+			return 0;
+	}
+	return 0;
+}
+
 static enum program_kind judge_own(const uint8_t *data, size_t len, char interp[static 256])
 {
+	enum program_kind kind = PROGRAM_STATIC;
 	Elf64_Ehdr eh;
 	Elf64_Phdr ph;
+	int go = 0;
 
 	if (len < sizeof(eh))
 		return PROGRAM_UNKNOWN;
@@ -70,10 +92,11 @@ static enum program_kind judge_own(const uint8_t *data, size_t len, char interp[
 		return PROGRAM_UNKNOWN;
 	for (size_t i = 0; i < eh.e_phnum; i++) {
 		memcpy(&ph, data + eh.e_phoff + i * sizeof(ph), sizeof(ph));
-		if (ph.p_type == PT_INTERP)
-			return judge_interp(data, len, &ph, interp);
+		if (ph.p_type == PT_INTERP && kind == PROGRAM_STATIC)
+			kind = judge_interp(data, len, &ph, interp);
+		go |= ph.p_type == PT_NOTE && is_go(data, len, &ph);
 	}
-	return PROGRAM_STATIC;
+	return go && kind == PROGRAM_WRAPPABLE ? PROGRAM_GO : kind;
 }
 
 static enum program_kind judge_elf(const uint8_t *data, size_t len, char interp[static 256])

@@ -201,6 +201,8 @@ const char *program_words(enum program_kind k)
 		return "can be wrapped";
 	case PROGRAM_STATIC:
 		return "is static";
+	case PROGRAM_GO:
+		return "is in Go and makes system calls of its own";
 	case PROGRAM_FOREIGN:
 		return "is for another word size, machine or libc";
 	case PROGRAM_SETUID:

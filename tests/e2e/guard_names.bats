@@ -55,6 +55,20 @@ lookup()
 	quiet
 }
 
+@test "Go with cgo, without the guard: refused at the start, by the launcher and by a wrapped program" {
+	check()
+	{
+		run --separate-stderr shim -o Guard=off "$T/tmp/bin/go_cgo" http://web.far.test/
+		expect_status 126
+		expect_match "$stderr" 'go_cgo is in Go'
+		run --separate-stderr shim -o Guard=off sh -c "$T/tmp/bin/go_cgo http://web.far.test/"
+		expect_status 126
+		expect_match "$stderr" 'go_cgo: it is in Go'
+	}
+	both check
+	assert_no_packets
+}
+
 @test "Go with cgo, by either resolver" {
 	check()
 	{

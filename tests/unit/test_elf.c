@@ -60,6 +60,32 @@ static enum program_kind judge_text(const char *text)
 	return elf_judge((const uint8_t *)text, strlen(text), interp);
 }
 
+/* A dynamic program whose last header is a note: GNU's build id, and then one of `name`. */
+static enum program_kind judge_note(const char *name, uint32_t type, uint32_t size)
+{
+	static const uint32_t gnu[] = {4, 4, 3, 0x00554e47, 0x12345678};
+	struct image im = make("/lib64/ld-linux-x86-64.so.2");
+	uint32_t own[5] = {4, size, type};
+
+	memcpy(&own[3], name, 4);
+	memcpy(im.interp + 64, gnu, sizeof(gnu));
+	memcpy(im.interp + 64 + sizeof(gnu), own, sizeof(own));
+	im.ph[2].p_type = PT_NOTE;
+	im.ph[2].p_offset = offsetof(struct image, interp) + 64;
+	im.ph[2].p_filesz = sizeof(gnu) + sizeof(own);
+	return judge(&im);
+}
+
+static void go_by_its_note(void **state)
+{
+	(void)state;
+	assert_int_equal(judge_note("Go\0", 4, 4), PROGRAM_GO);
+	assert_int_equal(judge_note("Go\0", 3, 4), PROGRAM_WRAPPABLE);
+	assert_int_equal(judge_note("GNU", 4, 4), PROGRAM_WRAPPABLE);
+	assert_int_equal(judge_note("Go\0", 4, ~0u), PROGRAM_GO); /* its name is whole */
+	assert_int_equal(judge_note("GNU", 4, ~0u), PROGRAM_WRAPPABLE);
+}
+
 static void dynamic_by_loader(void **state)
 {
 	static const struct {
@@ -197,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dynamic_by_loader),
+		cmocka_unit_test(go_by_its_note),
 		cmocka_unit_test(without_loader_is_static),
 		cmocka_unit_test(other_machines_are_foreign),
 		cmocka_unit_test(broken_is_unknown),
