@@ -84,7 +84,7 @@ static void admit(const char *path, enum program_kind kind)
 	if (settings.unwrappable == UNWRAPPABLE_REFUSE) {
 		int status = EXIT_CANNOT;
 
-		warn("%s %s: the library cannot load in it, it would bypass the proxy; "
+		warn("%s %s: the library cannot see its calls, they would bypass the proxy; "
 		     "-o Unwrappable=allow runs it all the same",
 		     path, why);
 		if (cmd.auditor)
