@@ -103,9 +103,21 @@ int32_t caller_pid(int32_t tid)
 	return pid ? pid : tid;
 }
 
+/* In a user namespace of its own everybody has all capabilities, of which none counts here. */
+static bool shares_user_namespace(int32_t tid)
+{
+	char path[48], its[64] = "", own[64] = "";
+
+	proc_path(path, sizeof(path), tid, "/ns/user");
+	return SYS4(SYS_readlinkat, AT_FDCWD, path, its, sizeof(its) - 1) ==
+		       SYS4(SYS_readlinkat, AT_FDCWD, "/proc/self/ns/user", own, sizeof(own) - 1) &&
+	       !strcmp(its, own);
+}
+
 bool caller_may_bind_low(int32_t tid)
 {
-	return status_number(tid, "\nCapEff:", 16) & CAP_NET_BIND_SERVICE_BIT;
+	return (status_number(tid, "\nCapEff:", 16) & CAP_NET_BIND_SERVICE_BIT) &&
+	       shares_user_namespace(tid);
 }
 
 static int open_process(int32_t tid)

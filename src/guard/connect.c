@@ -150,12 +150,35 @@ static int check_own(int fd)
 	return listens || SYS3(SYS_getpeername, fd, &peer, &len) == 0 ? -EISCONN : 0;
 }
 
+/* Asked before it is found to wait still: the number may be another's, or that of a setuid program by now. */
+static bool is_stranger(const struct pending *p)
+{
+	struct ids ids;
+
+	return !caller_ids(p->caller.tid, &ids) || ids.user != (uint32_t)SYS0(SYS_geteuid) ||
+	       !supervisor_waits(p->id);
+}
+
+/*
+ * The family of a socket of ours, 0 for the caller's own. Who may not read the session must not see the
+ * password on its own socket, either: SO_TIMESTAMPING hands out what was sent, and in a network namespace
+ * of its own anybody can be the proxy.
+ */
+static int own_family(const struct pending *p, const struct proxy *to, int domain)
+{
+	const int family = stream_family(to, domain);
+
+	if (family || !to->credentials || !is_stranger(p))
+		return family;
+	return addr_is_v4(&to->at) ? AF_INET : AF_INET6;
+}
+
 /* The first step of a stream, on the caller's socket or on one of ours that reaches the proxy. */
 static int start(struct pending *p, int domain)
 {
 	const struct session *s = supervisor.session;
 	const int family =
-		stream_family(&s->settings.proxies[p->stream.proxy % SETTINGS_PROXIES], domain);
+		own_family(p, &s->settings.proxies[p->stream.proxy % SETTINGS_PROXIES], domain);
 	int error = 0, fd;
 
 	if (family) {

@@ -118,10 +118,11 @@ static bool is_low(const struct call *c)
 	return c->to.port && c->to.port < FIRST_FREE_PORT;
 }
 
-/* Ours is the right that counts in the kernel; it must not be lent. */
+/* Ours is the right that counts in the kernel; it must not be lent. (A setuid program may have the number.) */
 static bool may_bind(const struct request *rq, const struct call *c)
 {
-	return !is_low(c) || SYS0(SYS_geteuid) != 0 || caller_may_bind_low(rq->caller.tid);
+	return !is_low(c) || SYS0(SYS_geteuid) != 0 ||
+	       (caller_may_bind_low(rq->caller.tid) && supervisor_waits(rq->id));
 }
 
 static long judge_bind(struct request *rq)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * relay.c - carries bytes between a caller's TCP socket and a proxy that a socket of its family does
- * not reach: one on a Unix socket, or on IPv6 only.
+ * not reach: one on a Unix socket, or on IPv6 only; or must not see a password on its way to it.
  *
  * Theory of operation. Another socket cannot be put in the place of the caller's from here: its epoll
  * registrations would be lost, and the program would find a Unix socket where it asks for TCP's options.

@@ -62,3 +62,27 @@ attack()
 	AS=user check unshare --user --map-root-user --pid --fork --mount-proc
 	clean
 }
+
+# in_session COMMAND…: root's, with a password
+in_session()
+{
+	run in_prog --root "$T/build/sockshim" -q -p "socks5://alice:Secret@$PROXY_IP:1086" "$@"
+}
+
+@test "another user's program in root's session: no right of root's, no look at the proxy's password" {
+	local attack=$T/build/tests/e2e/static_attack other=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+
+	far_start auth-proxy "$T/build/sockshimctl" proxy --listen "$PROXY_IP:1086" --user alice:Secret
+	wait_for 10 far_listening 1086
+	in_session "${other[@]}" "$attack" bind-as-root
+	expect_match "$output" '^(namespace E[A-Z]*|EACCES)$'
+	in_session "${other[@]}" "$attack" look-back "$WEB_IP4"
+	expect_output "nothing"$'\n'"$WEB_BODY"
+	in_session "${other[@]}" "$attack" look-back "$WEB_IP6"
+	expect_output "nothing"$'\n'"$WEB_BODY"
+	# root's own program may read the session, and needs no relay
+	in_session "$attack" look-back "$WEB_IP4"
+	expect_output "password"$'\n'"$WEB_BODY"
+	assert_only_proxy_traffic "$PROXY_IP" 1086
+	far_stop auth-proxy
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // static_attack WAY [ADDRESS PORT [COUNT]]: as static_guard; programs that do to each other what is hardly ever done.
 #include <fcntl.h>
+#include <linux/net_tstamp.h>
 #include <linux/sched.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -271,8 +272,50 @@ static int ptrace_swap(void)
 }
 #endif
 
+/* --- what the supervisor has and the caller has not --- */
+
+/* Port 80, as the root of a user namespace: all capabilities, none of which counts outside. */
+static int bind_as_root(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(80)};
+
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (unshare(CLONE_NEWUSER) < 0)
+		return said("namespace ", -1);
+	return said("", bind(tcp(), (struct sockaddr *)&at, sizeof(at)));
+}
+
+/* With its time, the kernel hands out what was sent on a socket. */
+static int look_back(void)
+{
+	const int stamps =
+		SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_ACK | SOF_TIMESTAMPING_SOFTWARE;
+	char data[2048], control[1024];
+	struct iovec v = {.iov_base = data, .iov_len = sizeof(data)};
+	bool seen = false;
+	int fd = tcp();
+	ssize_t n;
+
+	setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &stamps, sizeof(stamps));
+	if (connect(fd, &to.any, to_len) < 0)
+		return said("", -1);
+	do {
+		struct msghdr m = {.msg_iov = &v,
+				   .msg_iovlen = 1,
+				   .msg_control = control,
+				   .msg_controllen = sizeof(control)};
+
+		n = recvmsg(fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT);
+		seen |= n > 0 && memmem(data, (size_t)n, "Secret", 6);
+	} while (n >= 0);
+	puts(seen ? "password" : "nothing");
+	return page(fd);
+}
+
 static const struct way ways[] = {
 	{"get", get},
+	{"bind-as-root", bind_as_root},
+	{"look-back", look_back},
 	{"shared-files", shared_files},
 	{"race", race},
 	{"reuse", reuse},
