@@ -195,25 +195,17 @@ nginx_gives()
 	assert_no_packets
 }
 
-@test "irssi" {
+@test "irssi: it logs in and quits; a port that is closed" {
 	slow
 	capture_start
-	cat >"$T/tmp/irssi.conf" <<-'END'
-		servers = ( { address = "tcp.far.test"; port = "6667"; chatnet = "far"; autoconnect = "yes"; } );
-		chatnets = { far = { type = "IRC"; nick = "me"; autosendcmd = "/quit well"; }; };
-	END
-	cat >"$T/tmp/irssi" <<-'END'
-		dir=$(mktemp -d)
-		cp "$T/tmp/irssi.conf" "$dir/config"
-		TERM=xterm exec script -qefc "$BUILD/sockshim -q -p $1 irssi --home=$dir" "$dir/screen"
-	END
 	check()
 	{
-		run in_prog bash "$T/tmp/irssi" "$PROXY"
+		run in_prog "$PYTHON" "$T/e2e/programs/irssi.py" "$1" "$2" "$T/build/sockshim" -q -p "$PROXY"
 		expect_status 0
 	}
-	both check
+	both check 6667 ''
 	[ "$(requests | grep -c '^203.0.113.70 irc QUIT :well$')" -eq 2 ] || fail "$(requests)"
+	both check 9 'Connection refused'
 	clean
 }
 

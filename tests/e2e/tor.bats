@@ -86,6 +86,16 @@ print(r.urlopen("http://web.far.test/", timeout=50).read().decode(), end="")'
 		wait $!'
 }
 
+@test "irssi through Tor" {
+	check()
+	{
+		LIMIT=60 run in_prog "$PYTHON" "$T/e2e/programs/irssi.py" 6667 '' "$T/build/sockshim" -q -p "$PROXY"
+		expect_status 0
+	}
+	both check
+	clean
+}
+
 @test "an onion service by its name" {
 	gives "$WEB_BODY" wget -q -O - "http://$ONION/"
 	gives "$WEB_BODY" "$PYTHON" -c 'import sys, urllib.request as r
