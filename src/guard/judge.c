@@ -93,6 +93,9 @@ enum verdict judge_decide(struct call *c, const struct request *rq, struct decis
 	}
 	if (decide(s, c, d) != VERDICT_PASS && is_direct_lookup(c, rq))
 		*d = (struct decision){.verdict = VERDICT_PASS};
+	/* A setuid program, or another one, may have the number by now: that was asked of it. */
+	if ((s->asks_ids || s->rule_count) && !supervisor_waits(rq->id))
+		*d = (struct decision){.verdict = VERDICT_REFUSE};
 	c->ids = NULL;
 	return (enum verdict)d->verdict;
 }
@@ -107,6 +110,8 @@ void judge_twin(const struct request *rq, struct decision *d)
 
 int judge_refuse(const struct request *rq, const struct call *c, const struct decision *d)
 {
+	if (d->reason == REASON_NONE && !d->error)
+		return GONE;
 	say_refused(rq, c, d);
 	return -d->error;
 }

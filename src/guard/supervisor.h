@@ -126,7 +126,7 @@ enum verdict judge_decide(struct call *c, const struct request *rq, struct decis
 /* Takes back what a twin (twin.c) cannot do. */
 void judge_twin(const struct request *rq, struct decision *d);
 
-/* Counts an attempt, says so, and returns -d->error. */
+/* Counts an attempt, says so, and returns -d->error; or GONE, where judge_decide() found that. */
 int judge_refuse(const struct request *rq, const struct call *c, const struct decision *d);
 
 /* Does the call, and answers it unless it is held. */
