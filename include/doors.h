@@ -16,6 +16,15 @@
  */
 bool doors_closed(const char *list, const char *path, size_t len);
 
+/*
+ * The list's elements "dbus:NAME" close names on D-Bus, whose daemon's socket serves many. In a message
+ * to it, or the part of one that lies together, each string that is such a name is changed in its last
+ * letter, so that the daemon knows nobody of that name. Returns how many were; `name`: the last element
+ * that was found.
+ */
+#define DOORS_BUS "dbus:"
+size_t doors_bus(const char *list, void *message, size_t len, char name[static DOORS_PATTERN + 1]);
+
 /* NULL, or what is wrong with a list (static). */
 const char *doors_check(const char *list);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* doors.c - which Unix sockets are refused: nscd, resolved, avahi look names up for whoever asks. */
+/* doors.c - which Unix sockets, and names on D-Bus, are closed: nscd, resolved, avahi look names up for whoever asks. */
 #include "doors.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "conf.h"
@@ -45,15 +46,55 @@ bool doors_closed(const char *list, const char *path, size_t len)
 	return false;
 }
 
+/* A string of D-Bus: its length in 32 bits of either order, its bytes, NUL. */
+static bool is_string(const uint8_t *at, size_t len)
+{
+	size_t high = (size_t)at[-4] << 24 | (size_t)at[-3] << 16 | (size_t)at[-2] << 8 | at[-1];
+	size_t low = (size_t)at[-1] << 24 | (size_t)at[-2] << 16 | (size_t)at[-3] << 8 | at[-4];
+
+	return (high == len || low == len) && !at[len];
+}
+
+/* The last byte of the name in the message, or NULL. */
+static uint8_t *find_name(uint8_t *message, size_t message_len, const char *name, size_t len)
+{
+	for (size_t i = 4; i + len < message_len; i++)
+		if (!memcmp(message + i, name, len) && is_string(message + i, len))
+			return message + i + len - 1;
+	return NULL;
+}
+
+size_t doors_bus(const char *list, void *message, size_t len, char name[static DOORS_PATTERN + 1])
+{
+	const size_t word = strlen(DOORS_BUS);
+	uint8_t *last;
+	size_t n, found = 0;
+
+	for (; *list; list += list[n] ? n + 1 : n) {
+		n = strcspn(list, ",");
+		if (n <= word || n > DOORS_PATTERN || strncmp(list, DOORS_BUS, word) != 0)
+			continue;
+		while ((last = find_name(message, len, list + word, n - word))) {
+			*last = *last == '_' ? '-' : '_';
+			memcpy(name, list, n);
+			name[n] = '\0';
+			found++;
+		}
+	}
+	return found;
+}
+
 const char *doors_check(const char *list)
 {
 	size_t n;
+	bool bus;
 
 	for (; *list; list += list[n] ? n + 1 : n) {
 		n = strcspn(list, ",");
 		if (n > DOORS_PATTERN)
 			return "a pattern over 127 bytes:";
-		if (!strchr("/@*?", list[*list == '!']) || n == (*list == '!'))
+		bus = n > strlen(DOORS_BUS) && !strncmp(list, DOORS_BUS, strlen(DOORS_BUS));
+		if (!bus && (!strchr("/@*?", list[*list == '!']) || n == (*list == '!')))
 			return "a pattern begins with / (a path), @ (an abstract name) or *, after "
 			       "! if "
 			       "it lets pass:";

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "asked.h"
+#include "bus.h"
 #include "gate.h"
 #include "pend.h"
 #include "replace.h"
@@ -94,6 +95,13 @@ WRAP ssize_t sendto(int fd, const void *data, size_t len, int flags, const struc
 	}
 }
 
+static SLOWLY ssize_t send_to_bus(int fd, const struct msghdr *msg, int flags)
+{
+	struct bus_copy copy;
+
+	return pass_sendmsg(fd, bus_message(msg, &copy), flags);
+}
+
 WRAP ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	struct msghdr without;
@@ -105,7 +113,11 @@ WRAP ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 	case WAY_ASK:
 		return libc_result(asked_send(fd, &c, msg, flags));
 	case WAY_PASS:
-		return pend_may_write(fd, flags) ? pass_sendmsg(fd, msg, flags) : -1;
+		if (!pend_may_write(fd, flags))
+			return -1;
+		return atomic_load_explicit(&bus_known, memory_order_relaxed)
+			       ? send_to_bus(fd, msg, flags)
+			       : pass_sendmsg(fd, msg, flags);
 	case WAY_WITHOUT:
 		without = *msg;
 		without.msg_name = NULL;

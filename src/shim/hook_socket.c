@@ -6,6 +6,7 @@
 
 #include "asked.h"
 #include "audited.h"
+#include "bus.h"
 #include "gate.h"
 #include "inbound.h"
 #include "pend.h"
@@ -92,6 +93,8 @@ int socket_connect(int fd, const struct sockaddr *to, socklen_t len)
 		return err == -EINVAL ? or_wrong_family(err, fd, &c, len) : err;
 	case VERDICT_PASS:
 		audit_direct(fd, &c);
+		if (c.family == AF_UNIX)
+			bus_connected(&c);
 		return pass_connect(fd, to, len) < 0 ? -errno : 0;
 	case VERDICT_ANSWER:
 		err = or_wrong_family(0, fd, &c, len);

@@ -26,6 +26,59 @@ load lib/common
 	assert_no_packets
 }
 
+@test "names on D-Bus of services that look names up are nobody's: libdbus, GLib and systemd's clients" {
+	cat >"$T/tmp/bus" <<-'END'
+		cd "$(mktemp -d)" || exit 1
+		export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$PWD/system_bus_socket
+		trap 'kill $(jobs -p)' EXIT
+		dbus-daemon --session --address="$DBUS_SYSTEM_BUS_ADDRESS" --nofork --print-address=1 >up 2>said &
+		until [ -s up ]; do kill -0 $! || exit 1; sleep 0.02; done
+		/usr/bin/python3 "$T/e2e/programs/bus.py" serve org.freedesktop.resolve1 org.freedesktop.Avahi far.test.Other >served 2>said &
+		until grep -qs up served; do kill -0 $! || { cat said; exit 1; }; sleep 0.02; done
+		ask()
+		{
+			for name in org.freedesktop.resolve1 org.freedesktop.Avahi far.test.Other; do
+				"$@" /usr/bin/python3 "$T/e2e/programs/bus.py" ask $name
+				"$@" dbus-send --system --print-reply=literal --dest=$name / far.test.Asked.Ask string:libdbus 2>&1
+				"$@" busctl --system call $name / far.test.Asked Ask s systemd 2>&1
+			done | sed 's/^ *//; s/:.*//'
+		}
+		shim=("$BUILD/sockshim" -q -p "$1")
+		ask
+		grep -c asked served
+		ask "${shim[@]}"
+		grep -c asked served
+		ask "${shim[@]}" -o UnixSockets= | sort | uniq -c
+		"${shim[@]}" -o Log=warn dbus-send --system --print-reply --dest=org.freedesktop.resolve1 / a.b.C 2>&1 | grep -c refused
+	END
+	check()
+	{
+		LIMIT=60 run --separate-stderr in_prog bash "$T/tmp/bus" "$PROXY"
+		expect_status 0
+		expect_output 'heard GLib
+heard libdbuss "heard systemd"
+heard GLib
+heard libdbuss "heard systemd"
+heard GLib
+heard libdbuss "heard systemd"
+9
+org.freedesktop.DBus.Error.ServiceUnknown
+Error org.freedesktop.DBus.Error.ServiceUnknown
+Call failed
+org.freedesktop.DBus.Error.ServiceUnknown
+Error org.freedesktop.DBus.Error.ServiceUnknown
+Call failed
+heard GLib
+heard libdbuss "heard systemd"
+12
+      3 heard GLib
+      3 heard libdbuss "heard systemd"
+1'
+	}
+	both check
+	quiet
+}
+
 # handed WRAP…: what a program gets of sockets that are handed to it
 handed()
 {

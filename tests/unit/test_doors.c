@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* Names on D-Bus that UnixSockets closes: found as whole strings of a message, wherever they stand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "doors.h"
+
+#define LIST "/run/a,dbus:org.closed.One,!/run/b,dbus:org.closed.Two_"
+
+static uint8_t message[512];
+static size_t used;
+
+static void put_string(const char *text, int big)
+{
+	size_t len = strlen(text);
+
+	used = (used + 3) / 4 * 4;
+	memset(message + used, 0, 4);
+	message[used + (big ? 3 : 0)] = (uint8_t)len;
+	memcpy(message + used + 4, text, len + 1);
+	used += 4 + len + 1;
+}
+
+static const char *string_at(size_t at)
+{
+	return (const char *)message + at + 4;
+}
+
+static void changed(void **state)
+{
+	char name[DOORS_PATTERN + 1] = "";
+
+	(void)state;
+	for (int big = 0; big < 2; big++) {
+		used = 0;
+		memset(message, 0, sizeof(message));
+		put_string("org.closed.One", big);
+		assert_int_equal(doors_bus(LIST, message, used, name), 1);
+		assert_string_equal(name, "dbus:org.closed.One");
+		assert_string_equal(string_at(0), "org.closed.On_");
+		assert_int_equal(doors_bus(LIST, message, used, name), 0);
+	}
+	used = 0;
+	put_string("org.closed.Two_", 0);
+	put_string("org.closed.One", 0);
+	put_string("org.closed.One", 1);
+	assert_int_equal(doors_bus(LIST, message, used, name), 3);
+	assert_string_equal(string_at(0), "org.closed.Two-");
+}
+
+static void left_alone(void **state)
+{
+	static const char *const others[] = {"org.closed.One.Manager", "org.closed.on",
+					     "xorg.closed.One", "/run/a", "dbus:org.closed.One"};
+	char name[DOORS_PATTERN + 1];
+	uint8_t before[sizeof(message)];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		used = 0;
+		put_string(others[i], 0);
+		memcpy(before, message, used);
+		assert_int_equal(doors_bus(LIST, message, used, name), 0);
+		assert_memory_equal(before, message, used);
+	}
+	used = 0;
+	put_string("org.closed.One", 0);
+	for (size_t len = 0; len < used; len++) /* cut short */
+		assert_int_equal(doors_bus(LIST, message, len, name), 0);
+	assert_int_equal(doors_bus("", message, used, name), 0);
+	assert_int_equal(doors_bus("dbus:", message, used, name), 0);
+}
+
+static void lists(void **state)
+{
+	(void)state;
+	assert_null(doors_check(LIST));
+	assert_non_null(doors_check("dbus:"));
+	assert_non_null(doors_check("dbus"));
+	assert_non_null(doors_check("dbus:a.b,"));
+	assert_true(doors_closed(LIST, "dbus:org.closed.One", strlen("dbus:org.closed.One")));
+	assert_false(doors_closed(LIST, "/run/b", 6));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(changed),
+		cmocka_unit_test(left_alone),
+		cmocka_unit_test(lists),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
