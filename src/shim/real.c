@@ -9,7 +9,7 @@
  *
  * Going through them takes 12 us of the 100 that the library adds to a process's start, and many
  * processes call nothing of what is hooked. So it is done by the first hook that is called; the
- * constructor only sees that it can be done without dlsym, and which libraries were there: those stay,
+ * constructor only sees that all tables can be read, and which libraries were there: those stay,
  * so that their list may be read while another thread opens and closes plugins.
  */
 #include <dlfcn.h>

@@ -76,10 +76,14 @@ extern atomic_bool real_ready;
 /* Resolves every symbol; may run twice at once, and from within itself, without harm. */
 void real_resolve(void);
 
-/* For the constructor: from here on resolving asks nobody for memory. */
+/*
+ * For the constructor: from here on resolving asks nobody for memory, unless a library has a hooked name
+ * as an indirect function (glibc none of them): only a search for each name would tell, and the start
+ * is to be spared that.
+ */
 void real_start(void);
 
-/* Is `real` to be had without asking for memory? Not before the constructor, in doubt. */
+/* Is `real` to be had so? Not before the constructor, in doubt. */
 bool real_known(void);
 
 /* Always valid, also before our constructor has run. */
