@@ -385,6 +385,16 @@ static void wait_asleep(pid_t pid)
 		sched_yield();
 }
 
+// It sleeps in connect(2), and the far end has come to where it holds: each round is one of the handshake's.
+static void wait_held(pid_t pid)
+{
+	wait_asleep(pid);
+	for (int i = 0; i < STAGES; i++) {
+		order(SETTLE, 0);
+		wait_asleep(pid);
+	}
+}
+
 // It sleeps when nothing is in progress, and is not woken before the connection is up.
 static void asleep_in_another(void)
 {
@@ -543,7 +553,7 @@ static void blocked_and_killed(void)
 			start(fd);
 			_exit(1);
 		}
-		wait_asleep(child);
+		wait_held(child);
 		fcntl(fd, F_SETFL, O_NONBLOCK);
 		check(start(fd) == -1 && errno == EALREADY);
 		kill(child, SIGKILL);
