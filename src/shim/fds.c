@@ -55,7 +55,8 @@ static struct fds *fds_make(void)
 	f = (struct fds *)at;
 	SYS3(SYS_madvise, f, sizeof(f->page), MADV_WIPEONFORK);
 	f->pid = sys_getpid();
-	f->seen = __atomic_load_n(others_seen, __ATOMIC_RELAXED);
+	f->seen =
+		__atomic_load_n(__atomic_load_n(&others_seen, __ATOMIC_ACQUIRE), __ATOMIC_RELAXED);
 	if (atomic_compare_exchange_strong(&the_fds, &none, f)) {
 		__atomic_store_n(&others_seen, &f->seen, __ATOMIC_RELEASE);
 		return f;
