@@ -58,14 +58,19 @@ void others_join(void)
 /* What a vfork child closes is not closed in its parent, whose memory this is: that one looks, too. */
 SLOWLY bool others_look(void)
 {
-	const struct session *s = others_news == &none ? NULL : here();
+	static __thread uintptr_t looker; /* its frame: what it calls looks no further, and ends */
+	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+	const struct session *s =
+		others_news == &none || (looker && frame < looker) ? NULL : here();
 	uint32_t begun = __atomic_load_n(&others_news->begun, __ATOMIC_ACQUIRE) + 1;
 	uint32_t seen = __atomic_load_n(others_seen, __ATOMIC_ACQUIRE);
 
 	if (s && seen != begun) {
+		looker = frame;
 		if (!seen)
 			join(s);
 		look_through(s);
+		looker = 0;
 		if (!seen || !fds_borrowed())
 			__atomic_store_n(others_seen, begun, __ATOMIC_RELEASE);
 	}
