@@ -40,6 +40,9 @@ int addr_to_sockaddr(const struct addr *a, int family, struct sockaddr_storage *
 struct addr addr_v4(const uint8_t ip[static 4], uint16_t port);
 struct addr addr_v6(const uint8_t ip[static 16], uint16_t port);
 
+/* ::1 for AF_INET6, else 127.0.0.1. */
+struct addr addr_loopback(int family, uint16_t port);
+
 /*
  * Reads a numeric address of `len` characters: dotted quad, or IPv6 with an optional numeric %scope
  * (no brackets). Never a host name, never the short forms of inet_aton(3). False if it is none;
@@ -57,6 +60,7 @@ size_t addr_print(const struct addr *a, char out[static ADDR_TEXT]);
 size_t addr_print_port(const struct addr *a, char out[static ADDR_TEXT]);
 
 bool addr_is_v4(const struct addr *a);	      /* IPv4 or v4-mapped */
+int addr_family(const struct addr *a);	      /* AF_INET then, else AF_INET6 */
 bool addr_is_any(const struct addr *a);	      /* 0.0.0.0 or :: */
 bool addr_is_loopback(const struct addr *a);  /* 127.0.0.0/8 or ::1 */
 bool addr_is_multicast(const struct addr *a); /* 224.0.0.0/4, 255.255.255.255, ff00::/8 */

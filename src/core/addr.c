@@ -30,6 +30,15 @@ struct addr addr_v6(const uint8_t ip[static 16], uint16_t port)
 	return a;
 }
 
+static const uint8_t one[16] = {[15] = 1};
+
+struct addr addr_loopback(int family, uint16_t port)
+{
+	static const uint8_t v4[4] = {127, 0, 0, 1};
+
+	return family == AF_INET6 ? addr_v6(one, port) : addr_v4(v4, port);
+}
+
 static void set_scope(struct addr *a, uint32_t scope)
 {
 	/* the kernel ignores it for v4-mapped; one address must have one form */
@@ -380,6 +389,11 @@ bool addr_is_v4(const struct addr *a)
 	return !memcmp(a->ip, mapped, sizeof(mapped));
 }
 
+int addr_family(const struct addr *a)
+{
+	return addr_is_v4(a) ? AF_INET : AF_INET6;
+}
+
 bool addr_is_any(const struct addr *a)
 {
 	static const uint8_t zero[16];
@@ -391,8 +405,6 @@ bool addr_is_any(const struct addr *a)
 
 bool addr_is_loopback(const struct addr *a)
 {
-	static const uint8_t one[16] = {[15] = 1};
-
 	if (addr_is_v4(a))
 		return a->ip[sizeof(mapped)] == 127;
 	return !memcmp(a->ip, one, sizeof(one));

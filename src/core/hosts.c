@@ -77,7 +77,6 @@ static bool line_has(struct text line, const char *name, size_t len)
 
 static bool line_addr(const struct text *word, int family, struct addr *a)
 {
-	static const uint8_t loopback[4] = {127, 0, 0, 1};
 	size_t len = (size_t)(word->end - word->at);
 
 	if (memchr(word->at, '%', len) || !addr_parse(a, word->at, len))
@@ -85,7 +84,7 @@ static bool line_addr(const struct text *word, int family, struct addr *a)
 	if (family == AF_INET && !addr_is_v4(a)) {
 		if (!addr_is_loopback(a))
 			return false;
-		*a = addr_v4(loopback, 0);
+		*a = addr_loopback(AF_INET, 0);
 	}
 	return family != AF_INET6 || memchr(word->at, ':', len);
 }

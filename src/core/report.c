@@ -168,13 +168,12 @@ size_t report_print(const struct report *r, char out[static REPORT_LINE])
 
 static const char *read_tcp(const char *text, struct report_target *t)
 {
-	static const uint8_t loopback[4] = {127, 0, 0, 1};
 	const char *colon = strrchr(text, ':');
 	uint32_t port;
 
 	if (colon && colon - text == 9 && !memcmp(text, "localhost", 9) &&
 	    conf_number(colon + 1, strlen(colon + 1), 65535, &port))
-		t->at = addr_v4(loopback, (uint16_t)port);
+		t->at = addr_loopback(AF_INET, (uint16_t)port);
 	else if (!addr_parse_port(&t->at, text, strlen(text)))
 		return "is not tcp:ADDRESS:PORT";
 	if (!t->at.port)

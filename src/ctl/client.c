@@ -57,7 +57,7 @@ static int open_address(const struct proxy *p, struct sockaddr_storage *to, int 
 	struct sockaddr_un *un = (struct sockaddr_un *)to;
 
 	if (!p->path[0]) {
-		*family = addr_is_v4(&p->at) ? AF_INET : AF_INET6;
+		*family = addr_family(&p->at);
 		return addr_to_sockaddr(&p->at, *family, to);
 	}
 	*family = un->sun_family = AF_UNIX;

@@ -60,8 +60,7 @@ static socklen_t address(const struct listener *l, struct sockaddr_storage *to)
 	struct sockaddr_un *un = (struct sockaddr_un *)to;
 
 	if (!l->path)
-		return (socklen_t)addr_to_sockaddr(&l->addr,
-						   addr_is_v4(&l->addr) ? AF_INET : AF_INET6, to);
+		return (socklen_t)addr_to_sockaddr(&l->addr, addr_family(&l->addr), to);
 	memset(un, 0, sizeof(*un));
 	un->sun_family = AF_UNIX;
 	memcpy(un->sun_path, l->path, strlen(l->path));

@@ -151,7 +151,7 @@ static void look_forward(struct lookup *l)
 static void look_back(struct lookup *l)
 {
 	struct sockaddr_storage to;
-	int family = addr_is_v4(&l->addr) ? AF_INET : AF_INET6;
+	int family = addr_family(&l->addr);
 	int len = addr_to_sockaddr(&l->addr, family, &to);
 
 	l->error = getnameinfo((struct sockaddr *)&to, (socklen_t)len, l->name, sizeof(l->name),

@@ -301,7 +301,7 @@ static void relay(struct conn *c)
 static int dial_one(struct conn *c)
 {
 	const struct addr *a = &c->to[c->tried];
-	int family = addr_is_v4(a) ? AF_INET : AF_INET6;
+	int family = addr_family(a);
 	struct sockaddr_storage to;
 	int len = addr_to_sockaddr(a, family, &to);
 	const int on = 1;

@@ -43,7 +43,7 @@ static int open_unix(const char *path)
 static int open_tcp(const struct addr *a)
 {
 	struct sockaddr_storage to;
-	int family = addr_is_v4(a) ? AF_INET : AF_INET6;
+	int family = addr_family(a);
 	int len = addr_to_sockaddr(a, family, &to), fd;
 
 	fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);

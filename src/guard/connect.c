@@ -170,7 +170,7 @@ static int own_family(const struct pending *p, const struct proxy *to, int domai
 
 	if (family || !to->credentials || !is_stranger(p))
 		return family;
-	return addr_is_v4(&to->at) ? AF_INET : AF_INET6;
+	return addr_family(&to->at);
 }
 
 /* The first step of a stream, on the caller's socket or on one of ours that reaches the proxy. */
@@ -302,10 +302,7 @@ static long disconnect(struct request *rq, const struct sockaddr_storage *sa, si
  */
 static long pretend(const struct request *rq, const struct call *c)
 {
-	static const uint8_t loopback4[4] = {127, 0, 0, 1};
-	static const uint8_t loopback6[16] = {[15] = 1};
-	struct addr a =
-		addr_is_v4(&c->to) ? addr_v4(loopback4, DISCARD) : addr_v6(loopback6, DISCARD);
+	const struct addr a = addr_loopback(addr_family(&c->to), DISCARD);
 	struct sockaddr_storage sa;
 	int len = addr_to_sockaddr(&a, c->domain, &sa);
 

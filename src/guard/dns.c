@@ -137,8 +137,6 @@ static bool is_own(const struct dns_question *q)
 
 static enum dns_rcode find(const struct dns_question *q, struct addr *a)
 {
-	static const uint8_t loopback4[4] = {127, 0, 0, 1};
-	static const uint8_t loopback6[16] = {[15] = 1};
 	const struct session *s = supervisor.session;
 	struct call c = {.kind = CALL_LOOKUP, .name = q->name, .name_len = q->name_len};
 	const struct net *net = q->type == DNS_A ? &s->settings.virtual4 : &s->settings.virtual6;
@@ -146,7 +144,7 @@ static enum dns_rcode find(const struct dns_question *q, struct addr *a)
 	int index;
 
 	if (is_localhost(q)) {
-		*a = q->type == DNS_A ? addr_v4(loopback4, 0) : addr_v6(loopback6, 0);
+		*a = addr_loopback(q->type == DNS_A ? AF_INET : AF_INET6, 0);
 		return DNS_NOERROR;
 	}
 	if (is_own(q) || !names_valid(q->name, q->name_len))
@@ -348,11 +346,10 @@ void dns_led(int fd)
 
 long dns_address(int domain, struct sockaddr_storage *sa)
 {
-	static const uint8_t loopback[4] = {127, 0, 0, 1};
 	struct addr a;
 
 	if (!is_ready())
 		return -ENETUNREACH;
-	a = addr_v4(loopback, dns.port);
+	a = addr_loopback(AF_INET, dns.port);
 	return addr_to_sockaddr(&a, domain, sa);
 }

@@ -46,7 +46,7 @@ static size_t count;
 
 static int listen_at(const struct addr *a, struct sockaddr_storage *sa)
 {
-	const int domain = addr_is_v4(a) ? AF_INET : AF_INET6;
+	const int domain = addr_family(a);
 	socklen_t len = (socklen_t)addr_to_sockaddr(a, domain, sa);
 	int fd = (int)SYS3(SYS_socket, domain, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	long error = fd;
@@ -86,8 +86,8 @@ static int open_at(const struct addr *a, int fd, int domain)
 
 int relay_open(int fd, int domain)
 {
-	static const uint8_t ip4[4] = {127, 0, 0, 1}, ip6[16] = {[15] = 1};
-	const struct addr loopback4 = addr_v4(ip4, 0), loopback6 = addr_v6(ip6, 0);
+	const struct addr loopback4 = addr_loopback(AF_INET, 0);
+	const struct addr loopback6 = addr_loopback(AF_INET6, 0);
 	int door = domain == AF_INET6 ? open_at(&loopback6, fd, domain) : -EADDRNOTAVAIL;
 
 	/* no IPv6 on loopback, or the socket is bound to an IPv4 address */

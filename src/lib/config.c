@@ -197,12 +197,11 @@ static int password(struct conf *c)
 /* The one name that needs no resolver (RFC 6761 section 6.3). */
 static void resolve_localhost(struct settings *s)
 {
-	static const uint8_t loopback[4] = {127, 0, 0, 1};
 	unsigned int i;
 
 	for (i = 0; i < s->proxy_count; i++)
 		if (conf_glob("localhost", s->proxies[i].host, strlen(s->proxies[i].host)))
-			s->proxies[i].at = addr_v4(loopback, s->proxies[i].at.port);
+			s->proxies[i].at = addr_loopback(AF_INET, s->proxies[i].at.port);
 }
 
 static bool starts_entry(const char *line, const char *name, uint32_t *id)

@@ -10,16 +10,12 @@
 /* Both families of a dual-stack socket by IPv4's loopback. */
 size_t inbound_address(int fd, const struct call *c, struct sockaddr_storage *at)
 {
-	static const uint8_t loopback4[4] = {127, 0, 0, 1};
-	static const uint8_t loopback6[16] = {[15] = 1};
-	struct addr a = addr_v4(loopback4, c->to.port);
+	struct addr a;
 	int v6only = 0;
 
-	if (c->domain == AF_INET6) {
+	if (c->domain == AF_INET6)
 		sys_getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
-		if (v6only)
-			a = addr_v6(loopback6, c->to.port);
-	}
+	a = addr_loopback(v6only ? AF_INET6 : AF_INET, c->to.port);
 	return (size_t)addr_to_sockaddr(&a, c->domain, at);
 }
 

@@ -68,7 +68,7 @@ static int address_of(const struct report_target *t, struct sockaddr_storage *sa
 	size_t len;
 
 	if (t->kind == REPORT_TCP)
-		return addr_to_sockaddr(&t->at, addr_is_v4(&t->at) ? AF_INET : AF_INET6, sa);
+		return addr_to_sockaddr(&t->at, addr_family(&t->at), sa);
 	memset(sa, 0, sizeof(*sa));
 	len = strlen(t->path);
 	un->sun_family = AF_UNIX;

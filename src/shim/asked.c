@@ -137,10 +137,9 @@ static int own_address(int fd, struct addr *own)
 	return err < 0 ? err : addr_from_sockaddr(own, &at, len);
 }
 
-static int bind_loopback(int fd, int domain, bool v4)
+static int bind_loopback(int fd, int domain, int family)
 {
-	static const uint8_t loopback4[4] = {127, 0, 0, 1}, loopback6[16] = {[15] = 1};
-	struct addr a = v4 ? addr_v4(loopback4, 0) : addr_v6(loopback6, 0);
+	const struct addr a = addr_loopback(family, 0);
 	struct sockaddr_storage at;
 	int len = addr_to_sockaddr(&a, domain, &at);
 
@@ -150,16 +149,15 @@ static int bind_loopback(int fd, int domain, bool v4)
 /* The address at which the socket reaches itself; it gets one if it has none. */
 static int reach_itself(int fd, const struct addr *server, struct sockaddr_storage *to)
 {
-	static const uint8_t loopback4[4] = {127, 0, 0, 1}, loopback6[16] = {[15] = 1};
 	int domain = domain_of(fd), v6only = 0, err = 0;
 	struct addr own;
 
 	if (own_address(fd, &own) < 0)
 		return -ENETUNREACH;
 	if (!own.port) {
-		err = bind_loopback(fd, domain, addr_is_v4(server));
+		err = bind_loopback(fd, domain, addr_family(server));
 		if (err == -EADDRNOTAVAIL && domain == AF_INET6) /* no IPv6 here */
-			err = bind_loopback(fd, domain, true);
+			err = bind_loopback(fd, domain, AF_INET);
 		if (err == 0)
 			err = own_address(fd, &own);
 		if (err)
@@ -168,7 +166,7 @@ static int reach_itself(int fd, const struct addr *server, struct sockaddr_stora
 	if (domain == AF_INET6)
 		sys_getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
 	if (addr_is_any(&own))
-		own = v6only ? addr_v6(loopback6, own.port) : addr_v4(loopback4, own.port);
+		own = addr_loopback(v6only ? AF_INET6 : AF_INET, own.port);
 	return addr_to_sockaddr(&own, domain, to);
 }
 

@@ -158,11 +158,10 @@ static int ask(const char *node, const char *service, const struct addrinfo *hin
  */
 static int no_node(const char *service, const struct addrinfo *hints, struct addrinfo **result)
 {
-	static const uint8_t any4[4], any6[16], loopback4[4] = {127, 0, 0, 1},
-						loopback6[16] = {[15] = 1};
+	static const uint8_t any4[4], any6[16];
 	bool passive = hints->ai_flags & AI_PASSIVE;
-	const struct addr both[2] = {passive ? addr_v4(any4, 0) : addr_v6(loopback6, 0),
-				     passive ? addr_v6(any6, 0) : addr_v4(loopback4, 0)};
+	const struct addr both[2] = {passive ? addr_v4(any4, 0) : addr_loopback(AF_INET6, 0),
+				     passive ? addr_v6(any6, 0) : addr_loopback(AF_INET, 0)};
 	struct addrinfo *list = NULL, **tail = &list;
 	int err = 0;
 

@@ -198,7 +198,7 @@ static bool holds_half_close(int fd)
 		return false;
 	c.to = e.to;
 	c.has_to = true;
-	c.domain = c.family = addr_is_v4(&e.to) ? AF_INET : AF_INET6;
+	c.domain = c.family = addr_family(&e.to);
 	call_name(&c, text);
 	return decide_here(&c, &d) == VERDICT_PROXY && d.hold;
 }
@@ -255,7 +255,6 @@ WRAP int getpeername(int fd, struct sockaddr *restrict peer, socklen_t *restrict
 /* A replacement has no name, or one of another family: loopback, and a port that tells it apart. */
 static int own_name(int fd, const struct stream_entry *e, struct sockaddr_storage *out)
 {
-	static const uint8_t v4[4] = {127, 0, 0, 1}, v6[16] = {[15] = 1};
 	struct sockaddr_storage kernel = {0};
 	socklen_t len = sizeof(kernel);
 	struct addr a;
@@ -264,7 +263,7 @@ static int own_name(int fd, const struct stream_entry *e, struct sockaddr_storag
 	if (SYS3(SYS_getsockname, fd, &kernel, &len) == 0 &&
 	    addr_from_sockaddr(&a, &kernel, len) == 0)
 		port = a.port;
-	a = addr_is_v4(&e->to) ? addr_v4(v4, port) : addr_v6(v6, port);
+	a = addr_loopback(addr_family(&e->to), port);
 	return addr_to_sockaddr(&a, e->domain, out);
 }
 

@@ -93,8 +93,7 @@ static void set_name(struct hosts *found, const char *name, size_t len)
 
 static bool loopback(const char *name, size_t len, int family, struct hosts *found)
 {
-	static const uint8_t ip4[4] = {127, 0, 0, 1}, ip6[16] = {[15] = 1};
-	struct addr a4 = addr_v4(ip4, 0), a6 = addr_v6(ip6, 0);
+	const struct addr a4 = addr_loopback(AF_INET, 0), a6 = addr_loopback(AF_INET6, 0);
 
 	if (family != AF_INET)
 		add(found, &a6);
@@ -155,7 +154,7 @@ static int answer(const struct session *s, const struct decision *d, const struc
 static bool source_of(const struct addr *to, struct addr *from)
 {
 	struct sockaddr_storage at;
-	int family = addr_is_v4(to) ? AF_INET : AF_INET6, len = addr_to_sockaddr(to, family, &at);
+	int family = addr_family(to), len = addr_to_sockaddr(to, family, &at);
 	int fd = (int)SYS3(SYS_socket, family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	socklen_t size = sizeof(at);
 	bool found;
@@ -290,7 +289,7 @@ int lookup_address(const struct addr *a, struct hosts *found)
 	struct hosts_question q = {.address = a, .found = found};
 
 	hosts_clear(found);
-	c.domain = c.family = addr_is_v4(a) ? AF_INET : AF_INET6;
+	c.domain = c.family = addr_family(a);
 	if (!here())
 		return here_left_to_guard() ? LOOKUP_DIRECT : EAI_FAIL;
 	if (call_name(&c, found->canonical) >= 0) {

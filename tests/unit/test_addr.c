@@ -413,6 +413,20 @@ static void every_prefix(void **state)
 	}
 }
 
+static void loopback(void **state)
+{
+	struct addr v4 = addr_loopback(AF_INET, 80), v6 = addr_loopback(AF_INET6, 443);
+	struct addr expected4 = parse("127.0.0.1"), expected6 = parse("::1");
+
+	(void)state;
+	expected4.port = 80;
+	expected6.port = 443;
+	assert_true(addr_equal(&v4, &expected4));
+	assert_true(addr_equal(&v6, &expected6));
+	assert_int_equal(addr_family(&v4), AF_INET);
+	assert_int_equal(addr_family(&v6), AF_INET6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -423,6 +437,7 @@ int main(void)
 		cmocka_unit_test(sockaddr_and_back),
 		cmocka_unit_test(mapped_is_v4),
 		cmocka_unit_test(kinds),
+		cmocka_unit_test(loopback),
 		cmocka_unit_test(equality),
 		cmocka_unit_test(networks),
 		cmocka_unit_test(network_contains),
