@@ -18,7 +18,6 @@
 #endif
 
 #define PROTO_MPTCP 262
-#define OPTION_NETNS_COOKIE 71
 #define FAMILY_KEY 15
 #define FAMILY_NETLINK 16
 #define FAMILY_PACKET 17

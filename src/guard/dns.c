@@ -37,16 +37,9 @@ static LARGE(2) struct {
 	} streams[STREAMS];
 } dns;
 
-static uint64_t data_of(enum source source, uint32_t index)
-{
-	return (uint64_t)source << 48 | index;
-}
-
 static int watch(int fd, enum source source, uint32_t index)
 {
-	struct epoll_event e = {.events = EPOLLIN, .data.u64 = data_of(source, index)};
-
-	return (int)SYS4(SYS_epoll_ctl, supervisor.epoll, EPOLL_CTL_ADD, fd, &e);
+	return supervisor_watch(EPOLL_CTL_ADD, fd, EPOLLIN, source, index);
 }
 
 static int bound(int type, uint16_t port)

@@ -75,19 +75,18 @@ struct pending *pending_find(uint64_t cookie)
 	return i ? &table.slab[i] : NULL;
 }
 
-/* The generation is as long as room for it is beside source and index. */
-static uint64_t data_of(const struct pending *p)
+/* The generation is as long as room for it is beside the index. */
+static uint64_t own_data(const struct pending *p)
 {
-	return (uint64_t)SOURCE_PENDING << 48 | (uint64_t)(p->generation & 0xffffu) << 32 |
-	       (uint64_t)(p - table.slab);
+	return (uint64_t)(p->generation & 0xffffu) << 32 | (uint64_t)(p - table.slab);
 }
 
-struct pending *pending_of(uint64_t data)
+struct pending *pending_of(uint64_t own)
 {
-	uint32_t i = (uint32_t)data;
+	uint32_t i = (uint32_t)own;
 	struct pending *p = &table.slab[i];
 
-	return i <= table.used && p->kind != PENDING_FREE && data_of(p) == data ? p : NULL;
+	return i <= table.used && p->kind != PENDING_FREE && own_data(p) == own ? p : NULL;
 }
 
 static int watched(const struct pending *p)
@@ -99,12 +98,12 @@ static int watched(const struct pending *p)
 int pending_watch(struct pending *p)
 {
 	uint32_t in = p->kind == PENDING_SEND ? 0 : EPOLLIN;
-	struct epoll_event e = {.events = in | EPOLLOUT | EPOLLET, .data.u64 = data_of(p)};
 	int error;
 
 	if (p->watched)
 		return 0;
-	error = (int)SYS4(SYS_epoll_ctl, supervisor.epoll, EPOLL_CTL_ADD, watched(p), &e);
+	error = supervisor_watch(EPOLL_CTL_ADD, watched(p), in | EPOLLOUT | EPOLLET, SOURCE_PENDING,
+				 own_data(p));
 	p->watched = error == 0;
 	return error;
 }

@@ -110,12 +110,11 @@ static bool is_peer(int accepted, int fd)
 	       addr_from_sockaddr(&b, &own, own_len) == 0 && addr_equal(&a, &b);
 }
 
-static int watch(int fd, int side)
+/* EPOLL_CTL_MOD makes events of what is there already. */
+static int watch(int op, int fd, int side)
 {
-	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-				.data.u64 = (uint64_t)SOURCE_RELAY << 48 | (uint32_t)side};
-
-	return (int)SYS4(SYS_epoll_ctl, supervisor.epoll, EPOLL_CTL_ADD, fd, &e);
+	return supervisor_watch(op, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, SOURCE_RELAY,
+				(uint32_t)side);
 }
 
 static void probe(int fd)
@@ -140,9 +139,9 @@ static int begin(int side, int tunnel)
 	if (!relays || !piece)
 		return -ENOMEM;
 	probe(side);
-	error = watch(side, side);
+	error = watch(EPOLL_CTL_ADD, side, side);
 	if (!error)
-		error = watch(tunnel, side);
+		error = watch(EPOLL_CTL_ADD, tunnel, side);
 	if (error)
 		return error;
 	relays[side] = (struct relay){.tunnel = tunnel, .on = true};
@@ -230,18 +229,9 @@ static bool move_side(int side, int which, bool *more)
 	return true;
 }
 
-/* What was left because others have their turn makes an event again. */
-static void again(int side)
+void relay_event(uint64_t own)
 {
-	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-				.data.u64 = (uint64_t)SOURCE_RELAY << 48 | (uint32_t)side};
-
-	SYS4(SYS_epoll_ctl, supervisor.epoll, EPOLL_CTL_MOD, side, &e);
-}
-
-void relay_event(uint64_t data)
-{
-	const int side = (int)(uint32_t)data;
+	const int side = (int)own;
 	struct relay *r = &relays[side];
 	bool more = false;
 
@@ -250,8 +240,8 @@ void relay_event(uint64_t data)
 	/* where no process is left, nobody reads */
 	if (r->ended[CALLER] && (r->ended[TUNNEL] || supervisor.deserted))
 		end(side, false);
-	else if (more)
-		again(side);
+	else if (more) /* was left, because others have their turn */
+		watch(EPOLL_CTL_MOD, side, side);
 }
 
 void relay_deserted(void)

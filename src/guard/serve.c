@@ -110,11 +110,11 @@ bool supervisor_puts(void)
 	return SYS3(SYS_ioctl, supervisor.listener, NOTIF_ADDFD, 0) == -EFAULT;
 }
 
-static int watch(int fd, enum source source, uint32_t events)
+int supervisor_watch(int op, int fd, uint32_t events, enum source source, uint64_t own)
 {
-	struct epoll_event e = {.events = events, .data.u64 = (uint64_t)source << 48};
+	struct epoll_event e = {.events = events, .data.u64 = (uint64_t)source << 48 | own};
 
-	return (int)SYS4(SYS_epoll_ctl, supervisor.epoll, EPOLL_CTL_ADD, fd, &e);
+	return (int)SYS4(SYS_epoll_ctl, supervisor.epoll, op, fd, &e);
 }
 
 /* Each call that waits holds a descriptor here. */
@@ -143,8 +143,8 @@ int guard_begin(struct session *s, int listener, int wake)
 		return supervisor.epoll;
 	SYS3(SYS_ioctl, listener, NOTIF_SET_FLAGS, SYNC_WAKE_UP);
 	raise_limit();
-	watch(wake, SOURCE_WAKE, EPOLLIN);
-	return watch(listener, SOURCE_LISTENER, EPOLLIN);
+	supervisor_watch(EPOLL_CTL_ADD, wake, EPOLLIN, SOURCE_WAKE, 0);
+	return supervisor_watch(EPOLL_CTL_ADD, listener, EPOLLIN, SOURCE_LISTENER, 0);
 }
 
 /* A notification whose caller dies just now makes it ENOENT, and never wait. */
@@ -174,6 +174,7 @@ static void listener_event(uint32_t events)
 /* True if it is the wake descriptor. */
 static bool handle(const struct epoll_event *e)
 {
+	const uint64_t own = e->data.u64 & ~0ull >> 16;
 	struct pending *p;
 
 	switch ((enum source)(e->data.u64 >> 48)) {
@@ -187,16 +188,16 @@ static bool handle(const struct epoll_event *e)
 		dns_event(e->data.u64);
 		break;
 	case SOURCE_TWIN:
-		twin_event(e->data.u64);
+		twin_event(own);
 		break;
 	case SOURCE_REPORT:
 		tell_event();
 		break;
 	case SOURCE_RELAY:
-		relay_event(e->data.u64);
+		relay_event(own);
 		break;
 	case SOURCE_PENDING:
-		p = pending_of(e->data.u64);
+		p = pending_of(own);
 		if (p)
 			judge_event(p);
 		break;
@@ -260,12 +261,6 @@ void guard_serve(void)
 	}
 }
 
-/* Linux before 5.9 does not tell when the last process is gone: nobody would end a lingering one. */
-static bool tells_end(void)
-{
-	return supervisor_puts();
-}
-
 bool guard_is_needed(bool others)
 {
 	struct pollfd p = {.fd = supervisor.listener};
@@ -274,7 +269,8 @@ bool guard_is_needed(bool others)
 	relay_deserted();
 	if (relay_count())
 		return true;
-	if (supervisor.deserted || !tells_end())
+	/* Linux before 5.9 does not tell when the last process is gone: nobody would end this one. */
+	if (supervisor.deserted || !supervisor_puts())
 		return false;
 	return poll(&p, 1, 0) == 0;
 }

@@ -15,7 +15,7 @@
 #define NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
 #define SYNC_WAKE_UP 1u /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP */
 
-/* What an epoll event is about: in the high half of its data; the low half is an index. */
+/* What an epoll event is about: the upper 16 bits of its data. The others are the source's own: an index. */
 enum source {
 	SOURCE_WAKE = 1,
 	SOURCE_LISTENER,
@@ -33,6 +33,9 @@ struct supervisor {
 	bool deserted; /* no process of the session is left */
 };
 extern struct supervisor supervisor;
+
+/* serve.c: has events of `fd` come here. `op`: EPOLL_CTL_ADD or EPOLL_CTL_MOD. 0 or -errno. */
+int supervisor_watch(int op, int fd, uint32_t events, enum source source, uint64_t own);
 
 /* A call is a notification's answer, or one of these. */
 #define HELD 1000000 /* answered later: a struct pending has it, and the socket */
@@ -71,8 +74,8 @@ struct request;
 struct pending *pending_add(enum pending_kind kind, const struct request *rq, uint64_t cookie);
 struct pending *pending_find(uint64_t cookie);
 
-/* The one that an epoll event of this data is about, or NULL if it is no more. */
-struct pending *pending_of(uint64_t data);
+/* The one that an event is about, or NULL if it is no more. */
+struct pending *pending_of(uint64_t own);
 
 /* Watches its socket (or door), edge-triggered. 0 or -errno. */
 int pending_watch(struct pending *p);
@@ -145,7 +148,7 @@ int relay_open(int fd, int domain); /* connects it to a new listener, the door: 
 
 /* 0: `fd` has come in by the door, and its bytes go to and from `tunnel`; -EAGAIN: not yet; or -errno. */
 int relay_enter(int door, int fd, int tunnel);
-void relay_event(uint64_t data);
+void relay_event(uint64_t own);
 void relay_deserted(void); /* no process is left that could read */
 void relay_each(void (*each)(int fd));
 size_t relay_count(void);

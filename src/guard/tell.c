@@ -55,9 +55,7 @@ int tell_inherited(void)
 /* One that was closed has left the epoll by itself; its number may be the next one's. */
 void tell_watch(void)
 {
-	struct epoll_event e = {.events = EPOLLIN, .data.u64 = (uint64_t)SOURCE_REPORT << 48};
-
-	SYS4(SYS_epoll_ctl, supervisor.epoll, EPOLL_CTL_ADD, reporter_fd(), &e);
+	supervisor_watch(EPOLL_CTL_ADD, reporter_fd(), EPOLLIN, SOURCE_REPORT, 0);
 }
 
 static void go_on(struct pending *p)

@@ -26,7 +26,6 @@
 #include "guard.h"
 #include "holders.h"
 #include "island.h"
-#include "kernel.h"
 #include "sys.h"
 
 #define AHEAD 4	  /* sockets of a family that wait here */
@@ -54,18 +53,9 @@ static unsigned int index_of(int domain)
 	return domain == AF_INET6;
 }
 
-static uint64_t namespace_of(int fd)
-{
-	uint64_t cookie = 0;
-
-	if (sys_getsockopt(fd, SOL_SOCKET, OPTION_NETNS_COOKIE, &cookie, sizeof(cookie)) < 0)
-		return 0;
-	return cookie;
-}
-
 bool twin_is(int fd)
 {
-	uint64_t cookie = twins.islands ? namespace_of(fd) : 0;
+	uint64_t cookie = twins.islands ? sys_namespace(fd) : 0;
 
 	for (unsigned int i = 0; cookie && i < twins.islands; i++)
 		if (twins.island[i].cookie == cookie)
@@ -85,16 +75,9 @@ bool twin_reaches(const struct addr *to)
 
 /* --- the process --- */
 
-static uint64_t event_of(uint32_t index)
-{
-	return (uint64_t)SOURCE_TWIN << 48 | index;
-}
-
 static int watch(int fd, uint32_t index)
 {
-	struct epoll_event e = {.events = EPOLLIN, .data.u64 = event_of(index)};
-
-	return (int)SYS4(SYS_epoll_ctl, supervisor.epoll, EPOLL_CTL_ADD, fd, &e);
+	return supervisor_watch(EPOLL_CTL_ADD, fd, EPOLLIN, SOURCE_TWIN, index);
 }
 
 /* The last is waited for unless WNOHANG says otherwise; one before it may be kept busy by the kernel. */
@@ -159,7 +142,7 @@ const char *guard_lacks_names(void)
 	sys_close(p.fd);
 	if (fd < 0)
 		return words_of(-fd);
-	good = namespace_of(fd) != 0;
+	good = sys_namespace(fd) != 0;
 	sys_close(fd);
 	return good ? NULL : too_old;
 }
@@ -172,7 +155,7 @@ static int start(const struct request *rq)
 	reap(WNOHANG);
 	if (twins.channel)
 		return 0;
-	if (!twins.lacks && (!namespace_of(rq->caller.fd) || !supervisor_puts()))
+	if (!twins.lacks && (!sys_namespace(rq->caller.fd) || !supervisor_puts()))
 		twins.lacks = too_old;
 	if (!twins.lacks && twins.starts == ISLANDS)
 		twins.lacks = "the process that it takes has ended too often";
@@ -200,7 +183,7 @@ static void add_island(int responder)
 	const unsigned int i = twins.islands;
 
 	twins.heard = true;
-	twins.island[i].cookie = namespace_of(responder);
+	twins.island[i].cookie = sys_namespace(responder);
 	twins.island[i].responder = responder;
 	twins.islands++;
 	watch(responder, i + 1);
@@ -249,9 +232,9 @@ static void channel_event(void)
 	pending_each(wake);
 }
 
-void twin_event(uint64_t data)
+void twin_event(uint64_t own)
 {
-	const uint32_t i = (uint32_t)data;
+	const uint32_t i = (uint32_t)own;
 
 	if (i && i <= twins.islands)
 		dns_answer_on(twins.island[i - 1].responder);

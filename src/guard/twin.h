@@ -20,7 +20,7 @@ bool twin_is(int fd);
 /* In words for a log line, why there are none here; or NULL. */
 const char *twin_lacks(void);
 
-void twin_event(uint64_t data);
+void twin_event(uint64_t own);
 
 /* A call has waited for a twin for too long: it gets none from this process. */
 void twin_late(void);
