@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <sys/time.h>
 
+#include "ends.h"
 #include "socks.h"
 #include "supervisor.h"
 #include "sys.h"
@@ -142,12 +143,10 @@ static uint64_t send_deadline(const struct caller *c)
 /* What connect(2) would say of the caller's socket, where it is not asked yet. */
 static int check_own(int fd)
 {
-	struct sockaddr_storage peer;
-	socklen_t len = sizeof(peer);
 	int listens = 0;
 
 	sys_getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, sizeof(listens));
-	return listens || SYS3(SYS_getpeername, fd, &peer, &len) == 0 ? -EISCONN : 0;
+	return listens || ends_connected(fd) ? -EISCONN : 0;
 }
 
 /* Asked before it is found to wait still: the number may be another's, or that of a setuid program by now. */
@@ -264,12 +263,11 @@ static long connect_responder(struct request *rq, uint64_t cookie)
 
 static void direct_event(struct pending *p)
 {
+	struct addr peer;
 	int error = 0;
-	struct sockaddr_storage peer;
-	socklen_t len = sizeof(peer);
 
 	sys_getsockopt(p->caller.fd, SOL_SOCKET, SO_ERROR, &error, sizeof(error));
-	if (!error && SYS3(SYS_getpeername, p->caller.fd, &peer, &len) == -ENOTCONN)
+	if (!error && ends_peer(p->caller.fd, &peer) == -ENOTCONN)
 		return; /* still under way */
 	finish(p, -error);
 }

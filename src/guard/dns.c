@@ -16,6 +16,7 @@
 #include <sys/utsname.h>
 
 #include "dns.h"
+#include "ends.h"
 #include "supervisor.h"
 #include "sys.h"
 
@@ -59,14 +60,13 @@ static int bound(int type, uint16_t port)
 /* Both at one port; somebody may have the other one already. */
 static bool open_pair(void)
 {
-	struct sockaddr_in at = {0};
-	socklen_t len = sizeof(at);
+	struct addr at = {0};
 
 	dns.datagrams = bound(SOCK_DGRAM, 0);
 	if (dns.datagrams < 0)
 		return false;
-	SYS3(SYS_getsockname, dns.datagrams, &at, &len);
-	dns.port = ntohs(at.sin_port);
+	ends_own(dns.datagrams, &at);
+	dns.port = at.port;
 	dns.listener = bound(SOCK_STREAM, dns.port);
 	if (dns.listener >= 0 && SYS2(SYS_listen, dns.listener, STREAMS) == 0)
 		return true;
@@ -329,12 +329,10 @@ bool dns_wants(const struct call *c, const struct decision *d)
 
 void dns_led(int fd)
 {
-	struct sockaddr_storage own = {0};
-	socklen_t len = sizeof(own);
-	struct addr a;
+	struct addr own;
 
-	if (SYS3(SYS_getsockname, fd, &own, &len) == 0 && addr_from_sockaddr(&a, &own, len) == 0)
-		dns.led[a.port / 8] |= (uint8_t)(1 << a.port % 8);
+	if (ends_own(fd, &own) == 0)
+		dns.led[own.port / 8] |= (uint8_t)(1 << own.port % 8);
 }
 
 long dns_address(int domain, struct sockaddr_storage *sa)

@@ -20,6 +20,7 @@
 #include <sys/epoll.h>
 #include <sys/time.h>
 
+#include "ends.h"
 #include "supervisor.h"
 #include "sys.h"
 
@@ -100,14 +101,10 @@ int relay_open(int fd, int domain)
 /* Somebody else may have found the door. */
 static bool is_peer(int accepted, int fd)
 {
-	struct sockaddr_storage peer = {0}, own = {0};
-	socklen_t peer_len = sizeof(peer), own_len = sizeof(own);
-	struct addr a, b;
+	struct addr peer, own;
 
-	return SYS3(SYS_getpeername, accepted, &peer, &peer_len) == 0 &&
-	       SYS3(SYS_getsockname, fd, &own, &own_len) == 0 &&
-	       addr_from_sockaddr(&a, &peer, peer_len) == 0 &&
-	       addr_from_sockaddr(&b, &own, own_len) == 0 && addr_equal(&a, &b);
+	return ends_peer(accepted, &peer) == 0 && ends_own(fd, &own) == 0 &&
+	       addr_equal(&peer, &own);
 }
 
 /* EPOLL_CTL_MOD makes events of what is there already. */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "ends.h"
 #include "supervisor.h"
 #include "sys.h"
 #include "twin.h"
@@ -121,11 +122,9 @@ static long send_datagram(struct request *rq, const struct sending *s)
 /* A stream looks at the address for MSG_FASTOPEN only: a connect, and then (judge.c) the same again. */
 static long fast_open(struct request *rq, const struct sending *s)
 {
-	struct sockaddr_storage peer;
-	socklen_t len = sizeof(peer);
 	long result;
 
-	if (SYS3(SYS_getpeername, rq->caller.fd, &peer, &len) == 0)
+	if (ends_connected(rq->caller.fd))
 		return send_copy(rq, s, false);
 	result = judge_connect_to(rq, &s->to, s->to_len);
 	return result == 0 ? send_copy(rq, s, false) : result;

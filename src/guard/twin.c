@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 
 #include "dress.h"
+#include "ends.h"
 #include "guard.h"
 #include "holders.h"
 #include "island.h"
@@ -272,14 +273,6 @@ void twin_end(void)
 
 /* --- the twin --- */
 
-static bool is_connected(int fd)
-{
-	struct sockaddr_storage peer;
-	socklen_t len = sizeof(peer);
-
-	return SYS3(SYS_getpeername, fd, &peer, &len) == 0;
-}
-
 /* In epolls first: if that fails nothing has changed for the caller. */
 static long put_in_place(const struct request *rq, int twin)
 {
@@ -314,7 +307,7 @@ long twin_take(struct request *rq, bool may_wait)
 
 	if (twin_is(rq->caller.fd))
 		return 0;
-	error = is_connected(rq->caller.fd) ? -EISCONN : start(rq);
+	error = ends_connected(rq->caller.fd) ? -EISCONN : start(rq);
 	if (error)
 		return error;
 	ask_ahead(rq->caller.domain);

@@ -9,17 +9,10 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "ends.h"
 #include "events.h"
 #include "progress.h"
 #include "sys.h"
-
-static bool name_of(long nr, int fd, struct addr *out)
-{
-	struct sockaddr_storage a;
-	socklen_t len = sizeof(a);
-
-	return SYS3(nr, fd, &a, &len) == 0 && addr_from_sockaddr(out, &a, len) == 0;
-}
 
 static bool is_known(const struct session *s, int fd)
 {
@@ -45,14 +38,14 @@ static bool ask(struct call *c, int fd)
 
 	c->family = c->domain;
 	c->kind = CALL_INHERIT;
-	c->has_to = name_of(SYS_getpeername, fd, &c->to);
+	c->has_to = ends_peer(fd, &c->to) == 0;
 	if (c->has_to || (c->protocol == IPPROTO_TCP && is_connecting(fd)))
 		return true;
 	sys_getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, sizeof(listens));
 	if (listens || c->type != SOCK_DGRAM)
 		return false;
 	c->kind = CALL_BIND; /* as if the program had bound it */
-	c->has_to = name_of(SYS_getsockname, fd, &c->to);
+	c->has_to = ends_own(fd, &c->to) == 0;
 	return true;
 }
 

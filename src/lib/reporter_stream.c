@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "conf.h"
+#include "ends.h"
 #include "reporter_link.h"
 #include "sys.h"
 
@@ -46,16 +47,6 @@ uint64_t reporter_started(int32_t pid, int32_t *ppid)
 	}
 	*ppid = (int32_t)fields[0];
 	return fields[18];
-}
-
-/* Kept: the reply tells the same. */
-static void ask_source(struct stream *st, int fd)
-{
-	struct sockaddr_storage own;
-	socklen_t len = sizeof(own);
-
-	if (SYS3(SYS_getsockname, fd, &own, &len) == 0)
-		addr_from_sockaddr(&st->report.source, &own, len);
 }
 
 static const char *how(const struct stream *st)
@@ -141,7 +132,7 @@ static int send_connect(struct stream *st, const struct session *s, int fd,
 	char url[URL];
 	int err;
 
-	ask_source(st, fd);
+	ends_own(fd, &st->report.source); /* kept: the reply tells the same */
 	describe(&r, st, s, rq, url);
 	r.event = REPORT_CONNECT;
 	r.ack = wants_answer(s);

@@ -20,6 +20,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "ends.h"
 #include "reply.h"
 #include "seqlock.h"
 #include "sys.h"
@@ -128,15 +129,6 @@ static int domain_of(int fd)
 	return domain;
 }
 
-static int own_address(int fd, struct addr *own)
-{
-	struct sockaddr_storage at;
-	socklen_t len = sizeof(at);
-	int err = (int)SYS3(SYS_getsockname, fd, &at, &len);
-
-	return err < 0 ? err : addr_from_sockaddr(own, &at, len);
-}
-
 static int bind_loopback(int fd, int domain, int family)
 {
 	const struct addr a = addr_loopback(family, 0);
@@ -152,14 +144,14 @@ static int reach_itself(int fd, const struct addr *server, struct sockaddr_stora
 	int domain = domain_of(fd), v6only = 0, err = 0;
 	struct addr own;
 
-	if (own_address(fd, &own) < 0)
+	if (ends_own(fd, &own) < 0)
 		return -ENETUNREACH;
 	if (!own.port) {
 		err = bind_loopback(fd, domain, addr_family(server));
 		if (err == -EADDRNOTAVAIL && domain == AF_INET6) /* no IPv6 here */
 			err = bind_loopback(fd, domain, AF_INET);
 		if (err == 0)
-			err = own_address(fd, &own);
+			err = ends_own(fd, &own);
 		if (err)
 			return err;
 	}
@@ -253,7 +245,7 @@ static bool from_itself(int fd, const struct sockaddr_storage *from, socklen_t l
 {
 	struct addr a, own;
 
-	return addr_from_sockaddr(&a, from, len) == 0 && own_address(fd, &own) == 0 &&
+	return addr_from_sockaddr(&a, from, len) == 0 && ends_own(fd, &own) == 0 &&
 	       a.port == own.port && (addr_same_ip(&a, &own) || addr_is_any(&own));
 }
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "audited.h"
+#include "ends.h"
 #include "pend.h"
 #include "replace.h"
 #include "sys.h"
@@ -123,14 +124,6 @@ static int wait_for(const struct connecting *a, struct progress *p, int need)
 	return err ? err : outcome(a);
 }
 
-static bool is_connected(int fd)
-{
-	struct sockaddr_storage peer;
-	socklen_t len = sizeof(peer);
-
-	return SYS3(SYS_getpeername, fd, &peer, &len) == 0;
-}
-
 /*
  * Of an open stream: the kernel says 0 once to who connected without blocking, then EISCONN. Where it
  * has said that to us, or is a Unix socket's, the entry knows.
@@ -169,7 +162,7 @@ static int ask_again(const struct connecting *a)
 
 	if (streams_find(session_streams(a->s), a->cookie, &e) < 0)
 		return 1;
-	if (is_connected(a->fd))
+	if (ends_connected(a->fd))
 		return ask_entry(a, &e);
 	if (a->family)
 		return 1;
@@ -210,7 +203,7 @@ static int again(const struct connecting *a, struct progress *p)
 	/* a refusal, or a stream that is not listed */
 	if (!a->family)
 		return ask_kernel(a);
-	return is_connected(a->fd) ? 0 : abandoned(a);
+	return ends_connected(a->fd) ? 0 : abandoned(a);
 }
 
 static void begin(const struct connecting *a, struct progress *p)
@@ -284,7 +277,7 @@ static int check_own(int fd, int domain)
 		sys_disconnect(fd);
 		return -error;
 	}
-	if (is_connected(fd))
+	if (ends_connected(fd))
 		return -EISCONN;
 	return own == domain ? 0 : own == AF_INET ? -EAFNOSUPPORT : -EINVAL;
 }

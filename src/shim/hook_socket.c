@@ -7,6 +7,7 @@
 #include "asked.h"
 #include "audited.h"
 #include "bus.h"
+#include "ends.h"
 #include "gate.h"
 #include "inbound.h"
 #include "pend.h"
@@ -255,13 +256,10 @@ WRAP int getpeername(int fd, struct sockaddr *restrict peer, socklen_t *restrict
 /* A replacement has no name, or one of another family: loopback, and a port that tells it apart. */
 static int own_name(int fd, const struct stream_entry *e, struct sockaddr_storage *out)
 {
-	struct sockaddr_storage kernel = {0};
-	socklen_t len = sizeof(kernel);
-	struct addr a;
 	uint16_t port = (uint16_t)(1024 + e->cookie % (65536 - 1024));
+	struct addr a;
 
-	if (SYS3(SYS_getsockname, fd, &kernel, &len) == 0 &&
-	    addr_from_sockaddr(&a, &kernel, len) == 0)
+	if (ends_own(fd, &a) == 0)
 		port = a.port;
 	a = addr_loopback(addr_family(&e->to), port);
 	return addr_to_sockaddr(&a, e->domain, out);

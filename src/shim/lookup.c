@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <sys/utsname.h>
 
+#include "ends.h"
 #include "order.h"
 #include "sys.h"
 
@@ -156,14 +157,11 @@ static bool source_of(const struct addr *to, struct addr *from)
 	struct sockaddr_storage at;
 	int family = addr_family(to), len = addr_to_sockaddr(to, family, &at);
 	int fd = (int)SYS3(SYS_socket, family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	socklen_t size = sizeof(at);
 	bool found;
 
 	if (fd < 0)
 		return false;
-	found = sys_connect(fd, &at, (size_t)len) == 0 &&
-		SYS3(SYS_getsockname, fd, &at, &size) == 0 &&
-		addr_from_sockaddr(from, &at, size) == 0;
+	found = sys_connect(fd, &at, (size_t)len) == 0 && ends_own(fd, from) == 0;
 	sys_close(fd);
 	return found;
 }

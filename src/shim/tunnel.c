@@ -9,6 +9,7 @@
 
 #include "audited.h"
 #include "conf.h"
+#include "ends.h"
 #include "pend.h"
 #include "reporter.h"
 #include "shim.h"
@@ -91,8 +92,6 @@ void tunnel_say_open(const struct session *s, const struct stream *st, int fd)
 {
 	struct log_line l;
 	struct bytes_out *o;
-	struct sockaddr_storage own;
-	socklen_t len = sizeof(own);
 	struct addr source;
 	char text[ADDR_TEXT];
 
@@ -100,8 +99,7 @@ void tunnel_say_open(const struct session *s, const struct stream *st, int fd)
 		return;
 	o = say(&l, LOG_INFO);
 	stream_words(o, st, s);
-	if (SYS3(SYS_getsockname, fd, &own, &len) == 0 &&
-	    addr_from_sockaddr(&source, &own, len) == 0) {
+	if (ends_own(fd, &source) == 0) {
 		addr_print_port(&source, text);
 		bytes_put_text(o, ", source ");
 		bytes_put_text(o, text);
