@@ -150,7 +150,7 @@ $(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(CORE) $(GUARD)
 	@mkdir -p $(@D)
 	$(EXE) -lcmocka
 $(RACE): tests/unit/race_tables.c $(addprefix src/,shim/fds.c shim/regs.c lib/progress.c lib/sys.c \
-		lib/diag.c core/bytes.c) $(wildcard include/* src/shim/*.h) $(B)/flags
+		lib/diag.c lib/proc.c core/bytes.c) $(wildcard include/* src/shim/*.h) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -Iinclude -O1 -g -fsanitize=thread $(WARN) -o $@ $(filter %.c,$^) -pthread
 $(E2E): $(B)/tests/e2e/%: tests/e2e/programs/%.c $(wildcard tests/e2e/programs/*.h) $(B)/flags

@@ -13,23 +13,12 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "bytes.h"
 #include "kernel.h"
+#include "proc.h"
 #include "sys.h"
 
 #define OF_THREAD O_EXCL /* PIDFD_THREAD, Linux 6.9 */
 #define CAP_NET_BIND_SERVICE_BIT (1u << 10)
-
-static struct bytes_out proc_path(char *path, size_t size, int32_t tid, const char *file)
-{
-	struct bytes_out o = bytes_out_init(path, size);
-
-	bytes_put_text(&o, "/proc/");
-	bytes_put_number(&o, (uint64_t)(uint32_t)tid);
-	bytes_put_text(&o, file);
-	bytes_put_end(&o);
-	return o;
-}
 
 uint64_t caller_number(const char *text, const char *key, unsigned int base)
 {
@@ -45,15 +34,23 @@ uint64_t caller_number(const char *text, const char *key, unsigned int base)
 	return n;
 }
 
-/* The same in /proc/TID/status. */
-static uint64_t status_number(int32_t tid, const char *key, unsigned int base)
+#define STATUS 4096
+
+static void read_status(int32_t tid, char text[static STATUS])
 {
-	char path[48], text[4096];
+	char path[PROC_PATH];
 	long len;
 
-	proc_path(path, sizeof(path), tid, "/status");
-	len = sys_slurp(path, text, sizeof(text) - 1);
+	proc_path(path, tid, "/status");
+	len = sys_slurp(path, text, STATUS - 1);
 	text[len > 0 ? len : 0] = 0;
+}
+
+static uint64_t status_number(int32_t tid, const char *key, unsigned int base)
+{
+	char text[STATUS];
+
+	read_status(tid, text);
 	return caller_number(text, key, base);
 }
 
@@ -79,13 +76,10 @@ static unsigned int status_list(const char *text, const char *key, uint32_t *out
 
 bool caller_ids(int32_t tid, struct ids *ids)
 {
-	char path[48], text[4096];
+	char text[STATUS];
 	uint32_t own[2];
-	long len;
 
-	proc_path(path, sizeof(path), tid, "/status");
-	len = sys_slurp(path, text, sizeof(text) - 1);
-	text[len > 0 ? len : 0] = 0;
+	read_status(tid, text);
 	if (status_list(text, "\nUid:", own, 2) != 2)
 		return false;
 	ids->user = own[1]; /* the effective one */
@@ -106,9 +100,9 @@ int32_t caller_pid(int32_t tid)
 /* In a user namespace of its own everybody has all capabilities, of which none counts here. */
 static bool shares_user_namespace(int32_t tid)
 {
-	char path[48], its[64] = "", own[64] = "";
+	char path[PROC_PATH], its[64] = "", own[64] = "";
 
-	proc_path(path, sizeof(path), tid, "/ns/user");
+	proc_path(path, tid, "/ns/user");
 	return SYS4(SYS_readlinkat, AT_FDCWD, path, its, sizeof(its) - 1) ==
 		       SYS4(SYS_readlinkat, AT_FDCWD, "/proc/self/ns/user", own, sizeof(own) - 1) &&
 	       !strcmp(its, own);
@@ -210,10 +204,10 @@ int caller_write(int32_t tid, uint64_t at, const void *from, size_t len)
 
 void caller_exe(int32_t tid, char *out, size_t size)
 {
-	char path[48];
+	char path[PROC_PATH];
 	long n;
 
-	proc_path(path, sizeof(path), tid, "/exe");
+	proc_path(path, tid, "/exe");
 	n = SYS4(SYS_readlinkat, AT_FDCWD, path, out, size - 1);
 	out[n > 0 ? n : 0] = 0;
 }

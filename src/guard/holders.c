@@ -17,20 +17,8 @@
 #include <unistd.h>
 
 #include "bytes.h"
+#include "proc.h"
 #include "sys.h"
-
-/* "/proc/TID/fd/N" */
-static void path_of(char *path, size_t size, int32_t tid, const char *directory, int number)
-{
-	struct bytes_out o = bytes_out_init(path, size);
-
-	bytes_put_text(&o, "/proc/");
-	bytes_put_number(&o, (uint64_t)(uint32_t)tid);
-	bytes_put_text(&o, directory);
-	if (number >= 0)
-		bytes_put_number(&o, (uint64_t)(uint32_t)number);
-	bytes_put_end(&o);
-}
 
 static void put_hex(struct bytes_out *o, uint64_t n)
 {
@@ -63,14 +51,14 @@ static int name_socket(struct holders *h, int fd)
 
 static void add_number(struct holders *h, int number)
 {
-	char path[64], text[256];
+	char path[PROC_PATH], text[256];
 	long n;
 
 	if (h->numbers == HOLDERS_MOST) {
 		h->error = -E2BIG;
 		return;
 	}
-	path_of(path, sizeof(path), h->tid, "/fdinfo/", number);
+	proc_number(path, h->tid, "/fdinfo/", number);
 	n = sys_slurp(path, text, sizeof(text) - 1);
 	text[n > 0 ? n : 0] = 0;
 	h->number[h->numbers++] = (struct holder){
@@ -98,12 +86,12 @@ static void add_watch(struct holders *h, int epoll, const char *line)
 
 static void read_epoll(struct holders *h, int epoll)
 {
-	char path[64], text[4096], line[256], *end;
+	char path[PROC_PATH], text[4096], line[256], *end;
 	size_t have = 0, len;
 	long n;
 	int fd;
 
-	path_of(path, sizeof(path), h->tid, "/fdinfo/", epoll);
+	proc_number(path, h->tid, "/fdinfo/", epoll);
 	fd = sys_open(path, O_RDONLY, 0);
 	if (fd < 0)
 		h->error = fd;
@@ -126,10 +114,10 @@ static void look_at(int number, void *arg)
 {
 	static const char epoll[] = "anon_inode:[eventpoll]";
 	struct holders *h = arg;
-	char path[64], link[64];
+	char path[PROC_PATH], link[64];
 	long n;
 
-	path_of(path, sizeof(path), h->tid, "/fd/", number);
+	proc_number(path, h->tid, "/fd/", number);
 	n = SYS4(SYS_readlinkat, AT_FDCWD, path, link, sizeof(link) - 1);
 	link[n > 0 ? n : 0] = 0;
 	if (!strcmp(link, h->socket))
@@ -140,13 +128,13 @@ static void look_at(int number, void *arg)
 
 int holders_find(struct holders *h, const struct caller *c)
 {
-	char path[64];
+	char path[PROC_PATH];
 	int error;
 
 	memset(h, 0, sizeof(*h));
 	h->tid = c->tid;
 	error = name_socket(h, c->fd);
-	path_of(path, sizeof(path), c->tid, "/fd", -1);
+	proc_path(path, c->tid, "/fd");
 	if (!error)
 		error = sys_each_number(path, 0, look_at, h);
 	if (!error)

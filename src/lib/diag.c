@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "bytes.h"
+#include "proc.h"
 #include "sys.h"
 
 struct seen {
@@ -127,18 +127,12 @@ bool diag_dead(int32_t pid)
 /* Reads which network namespace a process (0: this thread) is in; false if it cannot be told. */
 static bool namespace_of(int32_t pid, char out[static 64])
 {
-	char text[32];
-	struct bytes_out path = bytes_out_init(text, sizeof(text));
+	char path[PROC_PATH] = "/proc/thread-self/ns/net";
 
-	bytes_put_text(&path, "/proc/");
 	if (pid)
-		bytes_put_number(&path, (uint64_t)pid);
-	else
-		bytes_put_text(&path, "thread-self");
-	bytes_put_text(&path, "/ns/net");
-	bytes_put_end(&path);
+		proc_path(path, pid, "/ns/net");
 	memset(out, 0, 64);
-	return SYS4(SYS_readlinkat, AT_FDCWD, text, out, 63) > 0;
+	return SYS4(SYS_readlinkat, AT_FDCWD, path, out, 63) > 0;
 }
 
 bool diag_elsewhere(int32_t pid)

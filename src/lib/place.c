@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "proc.h"
 #include "sys.h"
 
 static uint64_t read_hex(const char **p)
@@ -44,16 +45,9 @@ static bool take_line(const char *line, uint64_t at, char *path, size_t size, ui
 
 static int open_maps(int32_t tid)
 {
-	char path[48];
-	struct bytes_out o = bytes_out_init(path, sizeof(path));
+	char path[PROC_PATH];
 
-	bytes_put_text(&o, "/proc/");
-	if (tid)
-		bytes_put_number(&o, (uint64_t)(uint32_t)tid);
-	else
-		bytes_put_text(&o, "self");
-	bytes_put_text(&o, "/maps");
-	bytes_put_end(&o);
+	proc_path(path, tid ? tid : PROC_SELF, "/maps");
 	return sys_open(path, O_RDONLY, 0);
 }
 

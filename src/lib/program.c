@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include "bytes.h"
+#include "proc.h"
 #include "sys.h"
 
 #define HEAD 4096 /* bytes of a program that are judged */
@@ -38,13 +38,10 @@ static int path_stat(int dirfd, const char *path, struct stat *st)
 /* The file of a bare descriptor (fexecve) is opened anew: it may be O_PATH or stand at its end. */
 static int path_open(int dirfd, const char *path)
 {
-	char self[32];
-	struct bytes_out o = bytes_out_init(self, sizeof(self));
+	char self[PROC_PATH];
 
 	if (!*path) {
-		bytes_put_text(&o, "/proc/self/fd/");
-		bytes_put_number(&o, (uint64_t)dirfd);
-		bytes_put_end(&o);
+		proc_number(self, PROC_SELF, "/fd/", dirfd);
 		path = self;
 	}
 	return (int)SYS4(SYS_openat, dirfd, path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0);

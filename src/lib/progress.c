@@ -12,8 +12,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "bytes.h"
 #include "diag.h"
+#include "proc.h"
 #include "seqlock.h"
 #include "sys.h"
 
@@ -98,14 +98,10 @@ static uint32_t place_of(const struct progresses *t, const struct progress *p)
 /* Killed, and nobody has waited for it yet: its number still stands for something. */
 static bool is_dead(uint32_t tid)
 {
-	char path[32], text[128], *name;
-	struct bytes_out o = bytes_out_init(path, sizeof(path));
+	char path[PROC_PATH], text[128], *name;
 	long n;
 
-	bytes_put_text(&o, "/proc/");
-	bytes_put_number(&o, tid);
-	bytes_put_text(&o, "/stat");
-	bytes_put_end(&o);
+	proc_path(path, (int32_t)tid, "/stat");
 	n = sys_slurp(path, text, sizeof(text) - 1);
 	if (n == -EFBIG)
 		n = sizeof(text) - 1;

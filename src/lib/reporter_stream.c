@@ -14,6 +14,7 @@
 
 #include "conf.h"
 #include "ends.h"
+#include "proc.h"
 #include "reporter_link.h"
 #include "sys.h"
 
@@ -23,16 +24,12 @@
 
 uint64_t reporter_started(int32_t pid, int32_t *ppid)
 {
-	char path[48], text[1024], *p;
-	struct bytes_out o = bytes_out_init(path, sizeof(path));
+	char path[PROC_PATH], text[1024], *p;
 	uint64_t fields[20] = {0};
 	long len;
 
 	*ppid = 0;
-	bytes_put_text(&o, "/proc/");
-	bytes_put_number(&o, (uint64_t)(uint32_t)pid);
-	bytes_put_text(&o, "/stat");
-	bytes_put_end(&o);
+	proc_path(path, pid, "/stat");
 	len = sys_slurp(path, text, sizeof(text) - 1);
 	text[len > 0 ? len : 0] = 0;
 	p = strrchr(text, ')'); /* the name before it may hold anything */

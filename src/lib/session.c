@@ -17,6 +17,7 @@
 #include "decide.h"
 #include "events.h"
 #include "progress.h"
+#include "proc.h"
 #include "report.h"
 #include "sys.h"
 
@@ -176,14 +177,9 @@ static int shm_file(const char *id, int32_t owner, size_t size, char name[static
 
 static int memory_file(char name[static SESSION_NAME])
 {
-	struct bytes_out o = bytes_out_init(name, SESSION_NAME);
 	int fd = above_stdio((int)SYS2(SYS_memfd_create, "sockshim", MFD_CLOEXEC));
 
-	bytes_put_text(&o, "/proc/");
-	bytes_put_number(&o, (uint64_t)sys_getpid());
-	bytes_put_text(&o, "/fd/");
-	bytes_put_number(&o, (uint64_t)fd);
-	bytes_put_end(&o);
+	proc_number(name, sys_getpid(), "/fd/", fd);
 	return fd;
 }
 

@@ -16,6 +16,7 @@
 
 #include "audited.h"
 #include "pend.h"
+#include "proc.h"
 #include "program.h"
 #include "sys.h"
 
@@ -389,17 +390,14 @@ WRAP int execle(const char *path, const char *arg, ...)
 
 WRAP int execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags)
 {
-	char by_fd[32] = "/proc/self/fd/";
-	struct bytes_out o;
+	char by_fd[PROC_PATH];
 
 	if (!readable(path, 1) || *path) {
 		if (check(dirfd, path) < 0)
 			return (int)libc_result(-EACCES);
 		return real.execveat(dirfd, path, argv, KEEP(envp), flags);
 	}
-	o = bytes_out_init(by_fd + strlen(by_fd), sizeof(by_fd) - strlen(by_fd));
-	bytes_put_number(&o, (uint64_t)(unsigned int)dirfd);
-	bytes_put_end(&o);
+	proc_number(by_fd, PROC_SELF, "/fd/", dirfd);
 	if (dirfd >= 0 && check(AT_FDCWD, by_fd) < 0)
 		return (int)libc_result(-EACCES);
 	return real.execveat(dirfd, path, argv, KEEP(envp), flags);
@@ -407,11 +405,9 @@ WRAP int execveat(int dirfd, const char *path, char *const argv[], char *const e
 
 WRAP int fexecve(int fd, char *const argv[], char *const envp[])
 {
-	char by_fd[32] = "/proc/self/fd/";
-	struct bytes_out o = bytes_out_init(by_fd + strlen(by_fd), sizeof(by_fd) - strlen(by_fd));
+	char by_fd[PROC_PATH];
 
-	bytes_put_number(&o, (uint64_t)(unsigned int)fd);
-	bytes_put_end(&o);
+	proc_number(by_fd, PROC_SELF, "/fd/", fd);
 	if (fd >= 0 && check(AT_FDCWD, by_fd) < 0)
 		return (int)libc_result(-EACCES);
 	return real.fexecve(fd, argv, KEEP(envp));
