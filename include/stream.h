@@ -102,6 +102,9 @@ int stream_abort(struct stream *st, int fd, int error);
  */
 bool stream_refuse(int fd);
 
+/* A stream failed since the proxy did: worth a line. A target that it could not reach is not. */
+bool stream_proxy_fails(const struct stream *st, const struct session *s);
+
 /* "example.com:443 through tor://127.0.0.1:9050", and why it failed, for a log line. */
 void stream_words(struct bytes_out *o, const struct stream *st, const struct session *s);
 void stream_error_words(struct bytes_out *o, const struct stream *st, const struct session *s,

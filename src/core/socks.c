@@ -44,6 +44,7 @@ enum socks_reason {
 	REASON_EOF_MIDDLE,
 	REASON_TIMEOUT_GREETING,
 	REASON_TIMEOUT_REPLY,
+	REASON_TIMEOUT_MIDDLE,
 	REASON_NO_LISTENER,
 	REASON_BROKEN,
 	REASON_HTTP,
@@ -73,6 +74,7 @@ static const char reason_words[REASON_COUNT][80] = {
 	[REASON_EOF_MIDDLE] = "the proxy closed the connection in the middle of its answer",
 	[REASON_TIMEOUT_GREETING] = "the proxy does not answer",
 	[REASON_TIMEOUT_REPLY] = "the proxy did not reach the destination in time",
+	[REASON_TIMEOUT_MIDDLE] = "the proxy stopped in the middle of its answer",
 	[REASON_NO_LISTENER] = "nothing listens at the proxy's address",
 	[REASON_BROKEN] = "the connection to the proxy broke",
 	[REASON_HTTP] = "the proxy speaks HTTP, not SOCKS",
@@ -508,7 +510,10 @@ static void finish(struct socks *s, const struct socks_request *rq, struct socks
 		finish_answer(s, answer);
 }
 
-/* RFC 1928 §6; RSV is not looked at: some servers leave anything there. */
+/*
+ * RFC 1928 §6; RSV is not looked at: some servers leave anything there. But 5 0 5 0 is the answer to the
+ * greeting, said twice, and no reply of type 0.
+ */
 static void take_reply5(struct socks *s, const struct socks_request *rq, size_t at, uint8_t byte,
 			struct socks_answer *answer)
 {
@@ -516,6 +521,8 @@ static void take_reply5(struct socks *s, const struct socks_request *rq, size_t 
 		fail_version(s, rq, byte);
 	else if (at == 1)
 		take_code(s, rq, byte);
+	else if (at == 3 && byte == TYPE_NONE && s->head[2] == 5)
+		fail(s, EPROTO, REASON_GARBAGE);
 	else if (at == 3)
 		take_type(s, byte);
 	else if (at == 4 && s->head[3] == TYPE_NAME)
@@ -599,6 +606,8 @@ void socks_fail(struct socks *s, int error)
 		return;
 	if (error == ETIMEDOUT && s->phase <= PHASE_METHOD)
 		fail(s, error, REASON_TIMEOUT_GREETING);
+	else if (error == ETIMEDOUT && s->got)
+		fail(s, error, REASON_TIMEOUT_MIDDLE);
 	else if (error == ETIMEDOUT)
 		fail(s, error, REASON_TIMEOUT_REPLY);
 	else if (error == ECONNREFUSED)

@@ -140,13 +140,11 @@ void say_denied(const struct request *rq, const char *why)
 	log_end(&l);
 }
 
-/* The proxy itself is at fault: worth a line. A target that it could not reach is not. */
 void say_stream(const struct pending *p, int error)
 {
 	const struct stream *st = &p->stream;
-	bool reached =
-		st->socks.replied || st->state == STREAM_OPEN || st->report.told == TOLD_DENIES;
-	enum log_level level = error && !reached ? LOG_WARN : LOG_INFO;
+	bool worth = error && st->state != STREAM_OPEN && stream_proxy_fails(st, supervisor.session);
+	enum log_level level = worth ? LOG_WARN : LOG_INFO;
 	struct bytes_out *o;
 	struct log_line l;
 	char exe[128];

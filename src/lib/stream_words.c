@@ -40,6 +40,16 @@ static void told(struct bytes_out *o, const struct stream *st, const struct sess
 	bytes_put_text(o, "; start the controller, or set ReportMode optional");
 }
 
+bool stream_proxy_fails(const struct stream *st, const struct session *s)
+{
+	const struct proxy *p = &s->settings.proxies[st->proxy % SETTINGS_PROXIES];
+
+	if (st->report.told != TOLD_FINE)
+		return st->report.told == TOLD_NOT;
+	return st->state == STREAM_CONNECTING || !st->socks.replied ||
+	       !socks_code_errno(p->protocol, st->socks.code);
+}
+
 void stream_error_words(struct bytes_out *o, const struct stream *st, const struct session *s,
 			int error)
 {

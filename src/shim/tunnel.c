@@ -62,21 +62,10 @@ int tunnel_drive(struct stream *st, const struct session *s, int fd, struct sock
 	return need;
 }
 
-/* The proxy itself is at fault: worth a line. A target that it could not reach is not. */
-static bool proxy_at_fault(const struct session *s, const struct stream *st)
-{
-	const struct proxy *p = &s->settings.proxies[st->proxy];
-
-	if (st->report.told != TOLD_FINE)
-		return st->report.told == TOLD_NOT;
-	return st->state == STREAM_CONNECTING || !st->socks.replied ||
-	       !socks_code_errno(p->protocol, st->socks.code);
-}
-
 void tunnel_say_failed(const struct session *s, const struct stream *st, int error)
 {
 	struct log_line l;
-	enum log_level level = proxy_at_fault(s, st) ? LOG_WARN : LOG_INFO;
+	enum log_level level = stream_proxy_fails(st, s) ? LOG_WARN : LOG_INFO;
 	struct bytes_out *o;
 
 	if (!log_wants(level))

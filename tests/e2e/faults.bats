@@ -144,6 +144,23 @@ answers()
 	answers --hang request -- ETIMEDOUT 'in time' -o HandshakeTimeout=0.5
 }
 
+@test "half an answer, and no more: ETIMEDOUT after the deadline, one line for a static program too" {
+	answers --cut 6 --hang reply -- ETIMEDOUT 'stopped in the middle' -o HandshakeTimeout=0.5
+	proxy_up fake --cut 6 --hang reply
+	check()
+	{
+		run --separate-stderr shim -o HandshakeTimeout=0.5 "$T/build/tests/e2e/static_guard" get
+		[ "$status" -ne 0 ] || fail 'it did not fail'
+		expect_match "$stderr" 'sockshim: static_guard: .*stopped in the middle'
+	}
+	both check
+	clean
+}
+
+@test "the greeting answered twice: EPROTO" {
+	answers --twice -- EPROTO 'not SOCKS'
+}
+
 @test "each reply code has its errno and its words" {
 	answers --rep 01 -- ECONNREFUSED 'general failure' -v
 	answers --rep 02 -- EACCES 'not allow' -v

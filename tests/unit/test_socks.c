@@ -641,6 +641,14 @@ static void words_of_the_end(void **state)
 	assert_int_equal(s.error, ETIMEDOUT);
 	assert_non_null(strstr(socks_words(&s, 5), "in time"));
 	s = at_reply(&rq);
+	feed(&s, &rq, 99, B("\5\0\0"), NULL);
+	socks_fail(&s, ETIMEDOUT);
+	assert_int_equal(s.error, ETIMEDOUT);
+	assert_non_null(strstr(socks_words(&s, 5), "stopped in the middle"));
+	s = at_reply(&rq);
+	feed(&s, &rq, 99, B("\5\0\5\0"), NULL); /* the answer to the greeting again */
+	assert_int_equal(s.error, EPROTO);
+	s = at_reply(&rq);
 	socks_fail(&s, ECONNRESET);
 	assert_int_equal(s.error, ECONNRESET);
 	assert_non_null(strstr(socks_words(&s, 5), "broke"));

@@ -29,7 +29,8 @@ def read_options():
     p.add_argument("--first", help="hex that is sent instead of the first answer, before closing")
     p.add_argument("--cut", type=int, help="only so many bytes of the last reply, then close")
     p.add_argument("--close", help="close instead of answering: greeting, auth or request")
-    p.add_argument("--hang", help="never answer: greeting, auth or request")
+    p.add_argument("--hang", help="never answer: greeting, auth or request; reply: what --cut leaves of it, and no more")
+    p.add_argument("--twice", action="store_true", help="answer the greeting twice")
     p.add_argument("--slow", action="store_true", help="byte by byte")
     p.add_argument("--tail", default="", help="text of the destination, in the same segment as the reply")
     return p.parse_args()
@@ -78,6 +79,7 @@ class Client:
     def finish(self, reply, granted):
         self.maybe("request")
         self.send(reply[: self.o.cut] + (self.o.tail.encode() if granted else b""))
+        self.maybe("reply")
         if not granted or self.o.cut is not None:
             raise Stop
 
@@ -95,7 +97,7 @@ class Client:
         methods = self.need(self.need(1)[0])
         self.say("greeting", "05%02x" % len(methods) + methods.hex())
         self.maybe("greeting")
-        self.send(b"\5" + bytes.fromhex(self.o.method))
+        self.send((b"\5" + bytes.fromhex(self.o.method)) * (1 + self.o.twice))
         if self.o.method == "02":
             self.need(1)
             user = self.need(self.need(1)[0])
