@@ -53,6 +53,33 @@ static int decode(struct part p, uint8_t *out, size_t size)
 	return (int)n;
 }
 
+/* The schemes that people know from elsewhere, and what a URL without any wants. */
+static const char *foreign_scheme(const char *url, size_t len)
+{
+	static const struct {
+		char name[8];
+		const char *words;
+	} known[] = {
+		{"socks4",
+		 "SOCKS4 cannot carry host names: socks4a:// is expected, if the proxy knows it"},
+		{"socks",
+		 "socks:// does not say which version: socks5:// or socks4a:// is expected"},
+		{"http",
+		 "an HTTP proxy speaks no SOCKS: socks5://, socks4a:// or tor:// is expected"},
+		{"https",
+		 "an HTTP proxy speaks no SOCKS: socks5://, socks4a:// or tor:// is expected"},
+	};
+	size_t i, k;
+
+	for (i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		for (k = 0; k < len && conf_lower(url[k]) == known[i].name[k]; k++)
+			;
+		if (k == len && !known[i].name[k])
+			return known[i].words;
+	}
+	return "is not a proxy URL: socks5://, socks4a:// or tor:// is expected";
+}
+
 static const char *take_scheme(struct proxy *p, const char **url)
 {
 	const char *end = strstr(*url, "://"), *name;
@@ -70,7 +97,9 @@ static const char *take_scheme(struct proxy *p, const char **url)
 		*url = end + 3;
 		return NULL;
 	}
-	return "is not a proxy URL: socks5://, socks4a:// or tor:// is expected";
+	if (!end)
+		return "has no scheme: socks5://, socks4a:// or tor:// is expected in front";
+	return foreign_scheme(*url, (size_t)(end - *url));
 }
 
 /* Names beginning so are Tor's own; 0 with the isolation key as password is the one for us. */
@@ -187,6 +216,8 @@ static const char *take_place(struct proxy *p, struct part all)
 
 	if (all.at[0] == '[' && (!end || host.len != head))
 		return "the brackets around the IPv6 address are wrong";
+	if (!end && colon && memchr(colon + 1, ':', all.len - host.len - 1))
+		return "more than one colon: brackets go around an IPv6 address, as in [::1]:1080";
 	if (colon) {
 		if (!conf_number(colon + 1, all.len - host.len - 1, 65535, &port) || !port)
 			return "the port is not a number from 1 to 65535";
@@ -226,7 +257,9 @@ const char *conf_parse_proxy(struct proxy *p, const char *url)
 	if (!strncmp(at, "unix:", 5) && at[5] == '/')
 		return take_path(p, at + 5);
 	if (url[all.len] && url[all.len + 1])
-		return "text behind the port";
+		return strchr(url + all.len, '@') ? "a / in user or password is written %2F"
+						  : "text behind the port (a proxy's Unix socket "
+						    "is written unix:/path)";
 	return take_place(p, (struct part){at, (size_t)(url + all.len - at)});
 }
 

@@ -436,6 +436,38 @@ static void test_urls(void **state)
 	assert_int_equal(p.at.port, 5);
 }
 
+/* What people type who know other tools, and what they are told to type here. */
+static void test_foreign_urls(void **state)
+{
+	static const struct {
+		const char *url, *told;
+	} list[] = {
+		{"127.0.0.1:1080", "in front"},
+		{"localhost", "in front"},
+		{"socks4://h:1", "socks4a://"},
+		{"SOCKS4://h:1", "socks4a://"},
+		{"socks://h:1", "socks5://"},
+		{"http://h:8080", "HTTP"},
+		{"https://h", "HTTP"},
+		{"httpx://h", "is not a proxy URL"},
+		{"soc://h", "is not a proxy URL"},
+		{"://h", "is not a proxy URL"},
+		{"socks5://::1:1080", "[::1]:1080"},
+		{"socks5://u:p/q@h:1", "%2F"},
+		{"socks5h://localhost/run/sock", "unix:"},
+	};
+	struct proxy p;
+	const char *wrong;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(list) / sizeof(*list); i++) {
+		wrong = conf_parse_proxy(&p, list[i].url);
+		if (!wrong || !strstr(wrong, list[i].told))
+			fail_msg("%s: %s", list[i].url, wrong ? wrong : "is taken");
+	}
+}
+
 static void test_bad_urls(void **state)
 {
 	static const char *const list[] = {
@@ -641,6 +673,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_bad_urls),
+		cmocka_unit_test(test_foreign_urls),
 		cmocka_unit_test(test_credentials),
 		cmocka_unit_test(test_password),
 		cmocka_unit_test(test_print_rule),
