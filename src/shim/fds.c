@@ -293,29 +293,15 @@ void fds_find_copies(int fd, uint64_t cookie)
 		atomic_fetch_and(&f->bits[fd / BITS].copies, ~bit(fd));
 }
 
-static void adopt(int fd, void *arg)
+void fds_adopt(int fd, void *unused)
 {
-	uint64_t cookie = sys_cookie(fd);
+	const struct session *s = here();
 
-	(void)arg;
-	if (fds_maybe(fd) || !progress_find(session_progresses(here()), cookie))
+	(void)unused;
+	if (!s || !progresses_used(session_progresses(s)) || fds_maybe(fd) ||
+	    !progress_find(session_progresses(s), sys_cookie(fd)))
 		return;
 	fds_mark(fd);
 	fds_suspect(fd);
 	pend_met(fd);
-}
-
-void fds_adopt(int fd)
-{
-	const struct session *s = here();
-
-	fds_disown(fd);
-	if (s && progresses_used(session_progresses(s)))
-		adopt(fd, NULL);
-}
-
-void fds_adopt_all(void)
-{
-	sys_each_fd(adopt, NULL);
-	held_settle(STDIN_FILENO); /* a FILE by now: see fdopen() */
 }

@@ -119,6 +119,7 @@ SLOWLY static int wait_slowly(int epoll, struct epoll_event *events, int max, ui
 
 	pend_sweep();
 	do {
+		pend_any(); /* news, if there is any */
 		pend_expire();
 		over = end && !pend_left(end);
 		others = others_here();

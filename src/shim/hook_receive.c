@@ -65,7 +65,8 @@ static void take(int fd)
 	struct call c;
 	char words[256];
 
-	fds_adopt(fd); /* not ours alone, and a stream under way may come from another process */
+	fds_disown(fd); /* and a stream under way may come from another process */
+	fds_adopt(fd, NULL);
 	if (inherit_judge(here(), fd, &c, &d) == VERDICT_PASS)
 		return;
 	audit_refused(&c, &d);

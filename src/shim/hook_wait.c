@@ -115,6 +115,7 @@ static int poll_rounds(struct pollfd *mine, uint64_t *hidden, struct pollfd *fds
 	int64_t ns;
 
 	for (;;) {
+		pend_any(); /* news, if there is any */
 		pend_expire();
 		count = poll_prepare(mine, fds, n);
 		poll_note(hidden, mine, n);
@@ -348,6 +349,7 @@ static int select_rounds(struct sets *mine, const struct hidden *hidden, const s
 	int64_t ns;
 
 	for (;;) {
+		pend_any(); /* news, if there is any */
 		pend_expire();
 		count = select_prepare(mine, hidden, in, n);
 		over = end && !pend_left(end);

@@ -40,7 +40,13 @@ static void join(const struct session *s)
 static void look_through(const struct session *s)
 {
 	if (!confined && progresses_used(session_progresses(s)))
-		fds_adopt_all();
+		sys_each_fd(fds_adopt, NULL);
+}
+
+static void settle_stdin(void)
+{
+	if (atomic_load_explicit(&pend_hot, memory_order_relaxed))
+		held_settle(STDIN_FILENO); /* a FILE by now: see fdopen() */
 }
 
 void others_join(void)
@@ -53,26 +59,32 @@ void others_join(void)
 	join(s);
 	look_through(s);
 	__atomic_store_n(others_seen, begun + 1, __ATOMIC_RELEASE);
+	settle_stdin();
 }
 
-/* What a vfork child closes is not closed in its parent, whose memory this is: that one looks, too. */
+/*
+ * Nothing in the look-through waits, or asks whether there is news: it would look again from within, as
+ * deep as the stack is. What waits comes after it, when this news is none any more. A signal handler
+ * that forks in between leaves the fork its own look (0).
+ *
+ * What a vfork child closes is not closed in its parent, whose memory this is: that one looks, too.
+ */
 SLOWLY bool others_look(void)
 {
-	static __thread uintptr_t looker; /* its frame: what it calls looks no further, and ends */
-	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
-	const struct session *s =
-		others_news == &none || (looker && frame < looker) ? NULL : here();
+	const struct session *s = others_news == &none ? NULL : here();
 	uint32_t begun = __atomic_load_n(&others_news->begun, __ATOMIC_ACQUIRE) + 1;
-	uint32_t seen = __atomic_load_n(others_seen, __ATOMIC_ACQUIRE);
+	uint32_t seen = __atomic_load_n(others_seen, __ATOMIC_ACQUIRE), was = seen;
+	bool owed = seen && fds_maybe(STDIN_FILENO); /* known of before */
 
 	if (s && seen != begun) {
-		looker = frame;
 		if (!seen)
 			join(s);
 		look_through(s);
-		looker = 0;
-		if (!seen || !fds_borrowed())
-			__atomic_store_n(others_seen, begun, __ATOMIC_RELEASE);
+		if (!fds_borrowed() || !seen)
+			__atomic_compare_exchange_n(others_seen, &was, begun, false,
+						    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+		if (!owed)
+			settle_stdin();
 	}
 	return atomic_load_explicit(&pend_hot, memory_order_relaxed) != 0;
 }

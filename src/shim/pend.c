@@ -443,7 +443,7 @@ int64_t pend_left(uint64_t end)
 
 int64_t pend_wait(uint64_t end)
 {
-	uint64_t first = pend_any() ? wake : 0;
+	uint64_t first = atomic_load_explicit(&pend_hot, memory_order_relaxed) ? wake : 0;
 
 	if (!first || (end && end < first))
 		first = end;

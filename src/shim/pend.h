@@ -78,9 +78,8 @@ void fds_own(int fd);			       /* ours alone: others.c */
 bool fds_owned(int fd);
 void fds_disown(int fd);
 void fds_disown_all(void);
-void fds_suspect(int fd); /* it may have copies that nobody saw made */
-void fds_adopt(int fd);	  /* marks it if its stream is under way */
-void fds_adopt_all(void);
+void fds_suspect(int fd);	      /* it may have copies that nobody saw made */
+void fds_adopt(int fd, void *unused); /* marks it if its stream is under way */
 /* This process's number; no call where `thread`, which asks, is its first. */
 int32_t fds_process(uint32_t thread);
 bool fds_borrowed(void);	   /* in a vfork child: the bits are its parent's */

@@ -168,6 +168,14 @@ print(r.urlopen("http://web.far.test/", timeout=20).read().decode(), end="")'
 	clean
 }
 
+@test "a fork waits for the reply on its standard input with as much stack as it has, not with more for each turn" {
+	second_up --delay 1000
+	run optimistic bash -c 'ulimit -s 256
+		exec 3<>/dev/tcp/web.far.test/80; printf "GET / HTTP/1.0\r\n\r\n" >&3; tail -1 <&3'
+	expect_status 0
+	expect_output "$WEB_BODY"
+}
+
 @test "ssh, whose server speaks first; dante and ssh -D as proxies" {
 	local kind
 
