@@ -22,6 +22,7 @@ enum isolate {
 };
 enum localhost { LOCALHOST_REFUSE, LOCALHOST_DIRECT };
 enum inbound { INBOUND_LOOPBACK, INBOUND_NONE, INBOUND_ANY };
+enum pipeline { PIPELINE_AUTO, PIPELINE_NO, PIPELINE_YES };
 enum half_close { HALF_CLOSE_AUTO, HALF_CLOSE_PASS, HALF_CLOSE_HOLD };
 enum unwrappable { UNWRAPPABLE_REFUSE, UNWRAPPABLE_ALLOW };
 enum inherited_sockets { INHERITED_REFUSE, INHERITED_ALLOW };
@@ -87,5 +88,11 @@ struct settings {
 	struct rule rules[SETTINGS_RULES];
 	struct pattern patterns[SETTINGS_PATTERNS];
 };
+
+/* What a value of Pipeline means for this proxy: Tor takes what comes early, others may lose it. */
+static inline bool settings_pipelines(uint8_t pipeline, const struct proxy *p)
+{
+	return pipeline == PIPELINE_YES || (pipeline == PIPELINE_AUTO && p->tor);
+}
 
 #endif

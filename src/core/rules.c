@@ -207,7 +207,7 @@ enum route rules_apply(const struct settings *s, const struct call *c, struct de
 				d->proxy = s->rules[i].proxy;
 		}
 	}
-	d->pipeline = pipe;
+	d->pipeline = settings_pipelines(pipe, &s->proxies[d->proxy]);
 	d->optimistic = early;
 	d->hold = hold == HALF_CLOSE_HOLD || (hold == HALF_CLOSE_AUTO && s->proxies[d->proxy].tor);
 	return (enum route)route;

@@ -66,5 +66,7 @@ void stream_error_words(struct bytes_out *o, const struct stream *st, const stru
 		bytes_put_text(
 			o, socks_words(&st->socks,
 				       s->settings.proxies[st->proxy % SETTINGS_PROXIES].protocol));
+		if (st->pipeline && st->requested && st->socks.error == ETIMEDOUT)
+			bytes_put_text(o, "; a proxy that is not Tor may need Pipeline no");
 	}
 }

@@ -17,6 +17,7 @@
 #define GREETING_TIMEOUT 10000 /* ms */
 /* SOCKS4a has no greeting: it is asked for a name that cannot exist (RFC 6761 §6.4). */
 #define NO_SUCH_NAME "sockshim.invalid"
+#define LITERAL "192.0.2.1"
 
 static void limit(int fd, int option, uint32_t ms)
 {
@@ -94,21 +95,26 @@ static bool greet(int fd, struct socks *k, const struct socks_request *rq)
 	return socks_next(k) == SOCKS_SEND;
 }
 
-static bool speaks(int fd, const struct proxy *p, const char **why)
+static struct socks_request request(const struct proxy *p, const char *name)
 {
-	struct socks_request rq = {
+	return (struct socks_request){
 		.protocol = p->protocol,
 		.command = SOCKS_CONNECT,
 		.tor = p->tor,
 		.credentials = p->credentials,
 		.to = {.port = 9},
-		.name = NO_SUCH_NAME,
-		.name_len = strlen(NO_SUCH_NAME),
+		.name = name,
+		.name_len = (uint8_t)strlen(name),
 		.user = p->user,
 		.password = p->password,
 		.user_len = p->user_len,
 		.password_len = p->password_len,
 	};
+}
+
+static bool speaks(int fd, const struct proxy *p, const char **why)
+{
+	struct socks_request rq = request(p, NO_SUCH_NAME);
 	struct socks k;
 
 	socks_begin(&k, &rq);
@@ -116,6 +122,31 @@ static bool speaks(int fd, const struct proxy *p, const char **why)
 		return true;
 	*why = socks_words(&k, p->protocol);
 	return false;
+}
+
+/* Is a request answered? Of a literal (RFC 5737), which nobody has to ask a name server for. */
+static bool answers(const struct settings *s, const struct proxy *p, bool pipeline)
+{
+	struct socks_request rq = request(p, LITERAL);
+	int fd = connect_proxy(p, s);
+	struct socks k;
+
+	if (fd < 0)
+		return false;
+	rq.command = SOCKS_RESOLVE;
+	rq.pipeline = pipeline;
+	socks_begin(&k, &rq);
+	while (socks_next(&k) == SOCKS_SEND)
+		exchange(fd, &k, &rq);
+	close(fd);
+	return k.replied;
+}
+
+/* Who answers neither way (ssh -D knows no RESOLVE) may well take a CONNECT that comes early. */
+static bool loses_early(const struct settings *s, const struct proxy *p)
+{
+	return p->protocol == SOCKS_V5 && settings_pipelines(s->pipeline, p) &&
+	       !answers(s, p, true) && answers(s, p, false);
 }
 
 static bool check_proxy(const struct settings *s, const struct proxy *p)
@@ -133,7 +164,10 @@ static bool check_proxy(const struct settings *s, const struct proxy *p)
 		       p->protocol == SOCKS_V4A ? "SOCKS4a" : "SOCKS5");
 	else
 		printf("proxy: %s: %s\n", url, why);
-	return good;
+	if (!good || !loses_early(s, p))
+		return good;
+	printf("proxy: %s: loses a request that comes early: set \"Pipeline no\"\n", url);
+	return false;
 }
 
 static bool check_library(void)

@@ -239,6 +239,24 @@ wrong()
 	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
 }
 
+@test "--check: a proxy that loses what comes early, with and without Pipeline" {
+	far_start loses "$T/build/sockshimctl" proxy --listen "$FAR_IP4:1085" --fault drop-pipelined
+	wait_for 10 far_listening 1085
+	run sockshim -p "tor://$FAR_IP4:1085" -o HandshakeTimeout=1 --check
+	expect_status 1
+	expect_match "$output" 'loses a request that comes early: set "Pipeline no"'
+	run --separate-stderr sockshim -p "tor://$FAR_IP4:1085" -o HandshakeTimeout=1 curl -s http://web.far.test/
+	expect_status 28
+	expect_match "$stderr" 'may need Pipeline no'
+	run sockshim -p "tor://$FAR_IP4:1085" -o Pipeline=no --check
+	expect_status 0
+	run sockshim -p "socks5://$FAR_IP4:1085" --check
+	expect_status 0
+	run sockshim -p "tor://$PROXY_IP:$PROXY_PORT" --check
+	expect_status 0
+	far_stop loses
+}
+
 @test "--check: a proxy that is down, or none" {
 	run sockshim -p "socks5://$FAR_IP4:9" --check
 	[ "$status" -ne 0 ] && [ "$status" -lt 124 ] || fail 'no clear end'

@@ -75,6 +75,14 @@ through()
 	both check
 }
 
+@test "Pipeline auto: socks5:// hears one message at a time, and so microsocks, which loses what comes early" {
+	proxy_use microsocks
+	run handshake
+	expect_output $'05 3\n05 19'
+	run handshake -o Pipeline=no
+	expect_output $'05 3\n05 19'
+}
+
 @test "what curl itself says to the proxy passes" {
 	proxy_use embedded
 	check()

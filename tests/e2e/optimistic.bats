@@ -140,6 +140,9 @@ segments()
 	owing_up greeting
 	question socks5:// -o Pipeline=yes
 	segments 2 # greeting and request, question
+	owing_up greeting
+	question tor:// # Pipeline auto
+	segments 2
 }
 
 @test "programs that nobody here wrote" {

@@ -47,6 +47,23 @@ gives()
 	gives "$WEB_BODY" curl -sS --max-time 50 "http://$WEB_IP4/"
 }
 
+@test "Pipeline auto: Tor gets greeting and request at once, and so password and request, also for Isolate" {
+	check()
+	{
+		run handshake
+		expect_output '05 22'
+		run handshake -i
+		expect_match "$output" $'^05 4\n01 [0-9]+$'
+		run handshake -o Pipeline=no
+		expect_output $'05 3\n05 19'
+	}
+	both check
+	PROXY=tor://me:secret@$PROXY_IP:$PROXY_PORT
+	run handshake
+	expect_output $'05 4\n01 30'
+	clean
+}
+
 @test "wget, git, python and perl through Tor" {
 	gives "$WEB_BODY" wget -q -O - http://web.far.test/
 	gives "$WEB_BODY" "$PYTHON" -c 'import urllib.request as r

@@ -282,7 +282,7 @@ static void test_match(void **state)
 	assert_int_equal(r[1].count, 0);
 	assert_int_equal(r[1].route, ROUTE_REFUSE);
 	assert_int_equal(r[0].optimistic, -1);
-	assert_int_equal(r[1].pipeline, 1);
+	assert_int_equal(r[1].pipeline, PIPELINE_YES);
 	assert_int_equal(r[1].optimistic, 0);
 	assert_int_equal(r[2].route, ROUTE_DIRECT);
 	assert_string_equal(s.text + p[6].text, "a b");

@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "bytes.h"
 #include "conf.h"
 #include "stream.h"
 
@@ -127,6 +128,15 @@ static void server_says(struct pair *p, const void *data, size_t len)
 	assert_int_equal(poll(&come, 1, 5000), 1);
 }
 
+static bool says(const struct pair *p, int error, const char *words)
+{
+	uint8_t line[512] = "";
+	struct bytes_out o = bytes_out_init(line, sizeof(line) - 1);
+
+	stream_error_words(&o, &p->stream, p->session, error);
+	return strstr((const char *)line, words);
+}
+
 static void by_name_in_three_messages(void **state)
 {
 	static const uint8_t request[] = {5,   1,   0,	 3,   11,  'w', 'e', 'b', '.',
@@ -152,6 +162,42 @@ static void by_name_in_three_messages(void **state)
 	assert_int_equal(p.stream.state, STREAM_OPEN);
 	assert_int_equal(recv(p.client, next, 7, MSG_WAITALL), 7);
 	assert_string_equal(next, "SSH-2.0");
+	end(&p);
+}
+
+/* Tor takes what comes early, others may lose it: Pipeline auto. */
+static void in_few_messages_to_tor(void **state)
+{
+	static const char *const one_by_one[] = {"Pipeline=no", NULL};
+	static const uint8_t both[] = {5,   1,	 0,   5,   1,	0,   3,	  11,  'w', 'e', 'b',
+				       '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e', 0,   80};
+	static const uint8_t user[] = {5, 2, 0, 2}, method_password[] = {5, 2};
+	static const uint8_t with_password[] = {1,   2,	  'm', 'e', 1,	 'p', 5,   1,
+						0,   3,	  11,  'w', 'e', 'b', '.', 'e',
+						'x', 'a', 'm', 'p', 'l', 'e', 0,   80};
+	struct pair p;
+
+	(void)state;
+	begin(&p, "tor://", NULL);
+	assert_int_equal(step(&p), POLLIN);
+	server_sees(&p, both, sizeof(both));
+	p.stream.deadline = 1; /* long gone */
+	assert_int_equal(step(&p), -ETIMEDOUT);
+	assert_true(says(&p, ETIMEDOUT, "Pipeline no"));
+	end(&p);
+	begin(&p, "tor://me:p@", NULL);
+	assert_int_equal(step(&p), POLLIN);
+	server_sees(&p, user, sizeof(user));
+	server_says(&p, method_password, sizeof(method_password));
+	assert_int_equal(step(&p), POLLIN);
+	server_sees(&p, with_password, sizeof(with_password));
+	end(&p);
+	begin(&p, "tor://", one_by_one);
+	assert_int_equal(step(&p), POLLIN);
+	server_sees(&p, greeting, sizeof(greeting));
+	p.stream.deadline = 1; /* long gone */
+	assert_int_equal(step(&p), -ETIMEDOUT);
+	assert_false(says(&p, ETIMEDOUT, "Pipeline no"));
 	end(&p);
 }
 
@@ -362,6 +408,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_name_in_three_messages),
+		cmocka_unit_test(in_few_messages_to_tor),
 		cmocka_unit_test(optimistic),
 		cmocka_unit_test(deaf),
 		cmocka_unit_test(failure_leaves_a_fresh_socket),

@@ -142,6 +142,16 @@ shim()
 	in_prog "$T/build/sockshim" -p "$PROXY" "$@"
 }
 
+# handshake OPTION…: how curl by name shakes hands: first byte and length of what each send(2) hands to the kernel up to
+# its question; not the single bytes by which its threads wake each other.
+handshake()
+{
+	in_prog strace -f -qq -e trace=sendto -e signal=none -xx -s 1 -o "$T/tmp/sent" \
+		"$T/build/sockshim" -o Guard=off -p "$PROXY" "$@" curl -sS --max-time 50 http://web.far.test/ >/dev/null
+	sed -nE 's/.*sendto\([0-9]+, "\\x([0-9a-f]+)".* = ([0-9]+)$/\1 \2/; /^47 /q; / 1$/d; s/^[0-9a-f]+ [0-9]+$/&/p' "$T/tmp/sent"
+	rm -f "$T/tmp/sent"
+}
+
 # shim_start COMMAND…: in the background; its input is what is written to descriptor 8, its output $T/tmp/session.out.
 # Returns when that has a line "up", and sets SUPERVISOR, the launcher's number in the program's namespace.
 shim_start()
