@@ -77,7 +77,8 @@ three()
 	far_stop fake
 	proxy_up fake
 	run shim -o Isolate=none curl -sS http://web.far.test/
-	[ -z "$(users)" ]
+	expect_output "$WEB_BODY"
+	[ -z "$(users)" ] || fail "$(said)"
 }
 
 @test "Isolate session: one user for all processes, another for the next session" {

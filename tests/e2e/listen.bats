@@ -91,10 +91,10 @@ for data in b"rubbish\n", b"x" * 10000, b"{\"event\":\"st\\u001b[2Jart\"}\n":
 	expect_match "$output" 'status 0'
 	expect_match "$printed" '^st\\x1b\[2Jart'
 
-	run in_prog "$PYTHON" -c 'import socket; socket.socket(socket.AF_UNIX).bind("'"$T"'/tmp/heard.left.socket")'
+	in_prog "$PYTHON" -c 'import socket; socket.socket(socket.AF_UNIX).bind("'"$T"'/tmp/heard.left.socket")'
 	run in_prog env PATH="$T/build:$PATH" bash "$T/tmp/with" "$T/tmp/heard.left" -- true
 	expect_match "$output" 'listener 0'
-	run in_prog sh -c 'echo mine >'"$T/tmp/file"
+	in_prog sh -c 'echo mine >'"$T/tmp/file"
 	run in_prog "$T/build/sockshimctl" listen "$T/tmp/file"
 	expect_status 1
 	expect_match "$output" 'in use'
