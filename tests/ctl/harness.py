@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the tests of `sockshimctl proxy` share: the server, targets, raw SOCKS messages, TAP."""
 import contextlib
+import fcntl
 import os
 import resource
 import select
@@ -9,6 +10,7 @@ import socket
 import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 import traceback
@@ -30,6 +32,35 @@ def equal(got, wanted, what=""):
 def true(condition, what):
     if not condition:
         raise AssertionError(what)
+
+
+def wait_until(condition, seconds=5):
+    end = time.monotonic() + seconds
+    while not condition():
+        true(time.monotonic() < end, "it takes too long")
+        time.sleep(0.001)
+
+
+def waiting(s):
+    """Bytes that have come, and wait to be read here."""
+    return struct.unpack("i", fcntl.ioctl(s, termios.FIONREAD, bytes(4)))[0]
+
+
+def taken(s):
+    """
+    Waits until the other end, on this machine, has read what was sent to it: what follows comes alone.
+    Over loopback it is in that end's queue when send(2) returns.
+    """
+    here, there = (f":{name[1]:04X}" for name in (s.getsockname(), s.getpeername()))
+
+    def unread():
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            for row in map(str.split, table):
+                if row[1].endswith(there) and row[2].endswith(here):
+                    return int(row[4].split(":")[1], 16)
+        return 0
+
+    wait_until(lambda: not unread())
 
 
 def run_all(names):
@@ -91,9 +122,7 @@ class Proxy:
 
     def log(self, count=1):
         """The log, once it has `count` lines."""
-        end = time.monotonic() + 5
-        while len(self.lines) < count and time.monotonic() < end:
-            time.sleep(0.005)
+        wait_until(lambda: len(self.lines) >= count)
         return list(self.lines)
 
     def connect(self):
@@ -114,6 +143,16 @@ class Proxy:
         with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def rests(self):
+        """It sleeps, and has not woken up for a while."""
+        def looks():
+            with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+                return [line for line in status if line.startswith(("State", "voluntary_ctxt"))]
+
+        before = looks()
+        time.sleep(0.05)  # what is asked about
+        return "S (sleeping)" in before[0] and looks() == before
 
     def end(self, number=signal.SIGTERM):
         self.process.send_signal(number)

@@ -7,9 +7,8 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 
-from harness import BINARY, Target, equal, run_all, test, true
+from harness import BINARY, Target, equal, run_all, taken, test, true
 
 COOKIE = bytes(range(32))
 SAFE = b"Tor safe cookie authentication "
@@ -36,7 +35,7 @@ class Tor(Target):
             return
         for at in range(0, len(data), self.split):
             client.sendall(data[at:at + self.split])
-            time.sleep(0.001)
+            taken(client)
 
     def authenticate(self, words):
         given = words[1] if len(words) > 1 else b""
