@@ -153,9 +153,9 @@ $(RACE): tests/unit/race_tables.c $(addprefix src/,shim/fds.c shim/regs.c lib/pr
 		lib/diag.c lib/proc.c core/bytes.c) $(wildcard include/* src/shim/*.h) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -Iinclude -O1 -g -fsanitize=thread $(WARN) -o $@ $(filter %.c,$^) -pthread
-$(E2E): $(B)/tests/e2e/%: tests/e2e/programs/%.c $(wildcard tests/e2e/programs/*.h) $(B)/flags
+$(E2E): $(B)/tests/e2e/%: tests/e2e/programs/%.c $(wildcard tests/e2e/programs/*.h) include/sys.h $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(if $(filter static_%,$*),-static) \
+	$(CC) -std=gnu11 -D_GNU_SOURCE -Iinclude -O2 -g $(WARN) $(if $(filter static_%,$*),-static) \
 		$(if $(filter i386_%,$*),-m32) -o $@ $< -pthread -ldl $$(sed -n 's,^// ld: ,,p' $<)
 $(B)/tests/e2e/forge: tests/e2e/programs/forge.c $(CORE)
 	@mkdir -p $(@D)

@@ -313,67 +313,10 @@ past()
 {
 	rm -f "$T/tmp/seen"
 	run --separate-stderr in_prog strace -f -qq -e trace=readlink -s 256 -o "$T/tmp/seen" "$T/build/sockshim" -p "$PROXY" \
-		-q --audit=json --audit-file "$J" ${TOR_VIEW:+--audit-tor "$TOR_VIEW"} -o Guard=off env SEEN="$T/tmp/seen" "$T/tmp/bin/past" "$@"
+		-q --audit=json --audit-file "$J" ${TOR_VIEW:+--audit-tor "$TOR_VIEW"} -o Guard=off env SEEN="$T/tmp/seen" "$T/build/tests/e2e/past" "$@"
 }
 
 @test "the kernel's view: a socket past the library and the guard, and one to the proxy without an event" {
-	# two leaks that nothing stops: no guard, system calls of one's own
-	cat >"$T/tmp/past.c" <<-'END'
-		#include <arpa/inet.h>
-		#include <netinet/in.h>
-		#include <stdio.h>
-		#include <stdlib.h>
-		#include <string.h>
-		#include <sys/syscall.h>
-		#include <unistd.h>
-		static long raw(long n, long a, long b, long c)
-		{
-			long r;
-			__asm__ volatile("syscall" : "=a"(r) : "a"(n), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
-			return r;
-		}
-		/* until strace(1) has seen the auditor look for the program that a socket is of: ours */
-		static void wait_until_seen(const char *log)
-		{
-			char line[512], want[40];
-			FILE *f = fopen(log, "r");
-			int begun = 0;
-
-			snprintf(want, sizeof(want), "readlink(\"/proc/%d/exe\"", (int)getpid());
-			while (f && !(begun && strstr(line, " = "))) {
-				if (!fgets(line, sizeof(line), f)) {
-					usleep(10000);
-					rewind(f);
-					begun = 0;
-				} else if (strstr(line, want)) {
-					begun = 1;
-				}
-			}
-		}
-		int main(int argc, char **argv)
-		{
-			const char *log = getenv("SEEN");
-			struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[2]))};
-			int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-			inet_pton(AF_INET, argv[1], &to.sin_addr);
-			if (argc > 3) { /* a stream first, of the same socket */
-				struct sockaddr none = {.sa_family = AF_UNSPEC};
-				struct sockaddr_in other = to;
-
-				if (connect(fd, (struct sockaddr *)&other, sizeof(other)))
-					return 2;
-				raw(SYS_connect, fd, (long)&none, sizeof(none));
-			}
-			if (raw(SYS_connect, fd, (long)&to, sizeof(to)))
-				return 1;
-			if (log)
-				wait_until_seen(log);
-			return 0;
-		}
-	END
-	[ "$(uname -m)" = x86_64 ] || skip 'the fragment knows x86-64 alone'
-	in_prog gcc -o "$T/tmp/bin/past" "$T/tmp/past.c"
 	past "$WEB_IP4" 80
 	expect_status 3
 	ask "sorted(x['check'] for x in f) == ['guard', 'kernel']"
@@ -387,10 +330,10 @@ past()
 	expect_status 3
 	ask "sorted(x['check'] for x in f) == ['guard', 'kernel'] and 'leads elsewhere' in str(f)"
 	# with the guard both are in its events
-	audit "$T/tmp/bin/past" "$WEB_IP4" 80
+	audit "$T/build/tests/e2e/past" "$WEB_IP4" 80
 	expect_status 0
 	ask "len(s) == 1 and s[0]['by'] == 'guard'"
-	audit "$T/tmp/bin/past" "$PROXY_IP" "$PROXY_PORT"
+	audit "$T/build/tests/e2e/past" "$PROXY_IP" "$PROXY_PORT"
 	expect_status 0
 	ask "len(s) == 1 and s[0]['result'] == 'direct'"
 }
@@ -491,7 +434,6 @@ views()
 	views gone "${connect[@]}"
 	expect_status 4
 	ask "[x['check'] for x in f] == ['no-tor']"
-	[ -x "$T/tmp/bin/past" ] || skip 'the fragment of the kernel test is not there'
 	views more past "$PROXY_IP" 1085
 	expect_status 3
 	ask "sorted(x['check'] for x in f) == ['guard', 'tor', 'unmatched'] and 'the session has not' in str(f)"

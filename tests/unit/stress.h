@@ -72,7 +72,7 @@ static void stress_killed(void *table, stress_write *write, void (*check)(void *
 				stress_until_killed(table, write, r * STRESS_WRITERS + i);
 		}
 		for (unsigned int i = 0; i < STRESS_WRITERS; i++) {
-			usleep((useconds_t)rand_r(&seed) % 5000);
+			usleep((useconds_t)rand_r(&seed) % 5000); /* at any moment */
 			check(table);
 			kill(child[i], SIGKILL);
 			assert_int_equal(waitpid(child[i], &status, 0), child[i]);

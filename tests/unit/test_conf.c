@@ -639,8 +639,7 @@ static void test_default_file(void **state)
 	FILE *f = fopen("conf/sockshim.conf", "r");
 
 	(void)state;
-	if (!f)
-		skip();
+	assert_non_null(f); /* tests run at the top of the tree */
 	while (fgets(line, sizeof(line), f)) {
 		assert_true(line[0] == '#' || line[0] == '\n');
 		for (id = 0; id < SETTING_COUNT; id++) {

@@ -300,7 +300,7 @@ static void the_deadline_is_kept(void **state)
 	assert_int_equal(step(&p), POLLIN);
 	limit = stream_timeout(&p.stream);
 	assert_true(limit > 0 && limit <= 50);
-	poll(NULL, 0, limit);
+	poll(NULL, 0, limit); /* time is what it is about */
 	assert_int_equal(stream_timeout(&p.stream), 0);
 	assert_int_equal(step(&p), -ETIMEDOUT);
 	end(&p);

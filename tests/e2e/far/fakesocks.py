@@ -66,7 +66,7 @@ class Client:
             return
         for i in range(len(data)):
             self.c.sendall(data[i : i + 1])
-            time.sleep(0.005)
+            time.sleep(0.005)  # what slow means; nothing is judged by it
 
     def maybe(self, where):
         if self.o.close == where:

@@ -16,6 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sys.h"
+
 typedef int connect_call(int, const struct sockaddr *, socklen_t);
 
 static struct sockaddr_in to = {.sin_family = AF_INET};
@@ -24,39 +26,6 @@ static int tcp(void)
 {
 	return socket(AF_INET, SOCK_STREAM, 0);
 }
-
-#ifdef __x86_64__
-static long raw(long nr, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long ret;
-
-	__asm__ volatile("syscall"
-			 : "=a"(ret)
-			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return ret;
-}
-#else
-static long raw(long nr, long a, long b, long c, long d, long e, long f)
-{
-	register long x8 __asm__("x8") = nr;
-	register long x0 __asm__("x0") = a;
-	register long x1 __asm__("x1") = b;
-	register long x2 __asm__("x2") = c;
-	register long x3 __asm__("x3") = d;
-	register long x4 __asm__("x4") = e;
-	register long x5 __asm__("x5") = f;
-
-	__asm__ volatile("svc 0"
-			 : "+r"(x0)
-			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
-			 : "memory", "cc");
-	return x0;
-}
-#endif
 
 static long result(long r)
 {
@@ -69,22 +38,22 @@ static long result(long r)
 
 static long by_inline(void)
 {
-	return result(raw(SYS_connect, tcp(), (long)&to, sizeof(to), 0, 0, 0));
+	return result(sys_call(SYS_connect, tcp(), (long)&to, sizeof(to), 0, 0, 0));
 }
 
 static long by_inline_sendto(void)
 {
-	return result(raw(SYS_sendto, socket(AF_INET, SOCK_DGRAM, 0), (long)"leak", 4, 0, (long)&to,
-			  sizeof(to)));
+	return result(sys_call(SYS_sendto, socket(AF_INET, SOCK_DGRAM, 0), (long)"leak", 4, 0,
+			       (long)&to, sizeof(to)));
 }
 
 static long by_inline_raw_socket(void)
 {
-	int fd = (int)raw(SYS_socket, AF_INET, SOCK_RAW, IPPROTO_ICMP, 0, 0, 0);
+	int fd = (int)sys_call(SYS_socket, AF_INET, SOCK_RAW, IPPROTO_ICMP, 0, 0, 0);
 
 	return fd < 0 ? result(fd)
-		      : result(raw(SYS_sendto, fd, (long)"\10\0\367\377\0\0\0\0", 8, 0, (long)&to,
-				   sizeof(to)));
+		      : result(sys_call(SYS_sendto, fd, (long)"\10\0\367\377\0\0\0\0", 8, 0,
+					(long)&to, sizeof(to)));
 }
 
 static long by_libc_handle(void)
@@ -143,14 +112,14 @@ static long by_other_libc_lookup(void)
 /* Of a ring that somebody else has made. */
 static long by_io_uring_enter(void)
 {
-	return result(raw(426, 0, 1, 0, 0, 0, 0));
+	return result(sys_call(426, 0, 1, 0, 0, 0, 0));
 }
 
 static long by_io_uring(void)
 {
 	char params[256] = {0};
 
-	return result(raw(425, 8, (long)params, 0, 0, 0, 0));
+	return result(sys_call(425, 8, (long)params, 0, 0, 0, 0));
 }
 
 /* Has the kernel looked for a key of ours? It keeps in mind that it found none. */
@@ -175,8 +144,8 @@ static long by_request_key(bool inlined)
 	long r;
 
 	snprintf(key, sizeof(key), "sockshim-test-%d", (int)getpid());
-	r = inlined ? result(raw(SYS_request_key, (long)"user", (long)key, (long)"words",
-				 process_keyring, 0, 0))
+	r = inlined ? result(sys_call(SYS_request_key, (long)"user", (long)key, (long)"words",
+				      process_keyring, 0, 0))
 		    : syscall(SYS_request_key, "user", key, "words", process_keyring);
 
 	return was_sought(key) ? 0 : r;
@@ -230,7 +199,7 @@ static long by_int80_socketcall(void)
 
 static long by_x32(void)
 {
-	return result(raw(0x40000000 | SYS_connect, tcp(), (long)&to, sizeof(to), 0, 0, 0));
+	return result(sys_call(0x40000000 | SYS_connect, tcp(), (long)&to, sizeof(to), 0, 0, 0));
 }
 #endif
 

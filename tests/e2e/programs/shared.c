@@ -523,7 +523,7 @@ static void killed_at_it(void)
 			for (;;)
 				events_of(fd, 0);
 		}
-		nanosleep(&t, NULL);
+		nanosleep(&t, NULL); /* killed earlier and later in its steps */
 		kill(child, SIGKILL);
 		check(waitpid(child, NULL, 0) == child);
 		error = start(fd) == -1 ? errno : 0;

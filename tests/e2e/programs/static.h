@@ -57,6 +57,16 @@ static int get(void)
 	return connect(fd, &to.any, to_len) < 0 ? said("", -1) : page(fd);
 }
 
+/* Until the supervisor has answered a call: by then it has looked at all that were made before. */
+static inline void wait_for_judge(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	bind(fd, (struct sockaddr *)&at, sizeof(at));
+	close(fd);
+}
+
 struct way {
 	const char *name;
 	int (*run)(void);

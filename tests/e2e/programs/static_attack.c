@@ -121,7 +121,7 @@ static int reuse(void)
 		if (second == 0) {
 			int fd = tcp();
 
-			usleep(300);
+			wait_for_judge();
 			_exit(!is_untouched(fd));
 		}
 		if (second != first)

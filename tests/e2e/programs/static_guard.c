@@ -280,7 +280,7 @@ static int signals(void)
 	if (pid == 0)
 		for (;;) {
 			kill(self, SIGURG);
-			usleep(100);
+			usleep(100); /* a pace that leaves time for the call */
 		}
 	result = get();
 	kill(pid, SIGKILL);
