@@ -143,7 +143,8 @@ void say_denied(const struct request *rq, const char *why)
 void say_stream(const struct pending *p, int error)
 {
 	const struct stream *st = &p->stream;
-	bool worth = error && st->state != STREAM_OPEN && stream_proxy_fails(st, supervisor.session);
+	bool worth =
+		error && st->state != STREAM_OPEN && stream_proxy_fails(st, supervisor.session);
 	enum log_level level = worth ? LOG_WARN : LOG_INFO;
 	struct bytes_out *o;
 	struct log_line l;
