@@ -203,7 +203,7 @@ static int model_reply(const struct socks_request *rq, const uint8_t *d, size_t 
 		return EPROTO;
 	if (n > 1 && d[1] != (v5 ? 0 : 0x5a))
 		return socks_code_errno(rq->protocol, d[1]);
-	if (v5 && n > 3 && (d[3] == 2 || d[3] > 4))
+	if (v5 && n > 3 && (d[3] == 2 || d[3] > 4 || (d[3] == 0 && d[2] == 5)))
 		return EPROTO;
 	/* a NUL in a name that was asked for is certain before the end */
 	if (v5 && n > 5 && d[3] == 3 && rq->command != SOCKS_CONNECT &&
