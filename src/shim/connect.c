@@ -247,7 +247,8 @@ static int connect_listed(const struct connecting *a, struct progress *p)
 	p->calm = true; /* a signal handler may jump out of the kernel's connect(2) */
 	err = start(a, &p->stream);
 	p->calm = false;
-	if (err == -EINTR && a->family != AF_UNIX && !tunnel_interrupts())
+	if (err == -EINTR && a->family != AF_UNIX && !tunnel_interrupts() &&
+	    !pend_limit(a->fd, SO_SNDTIMEO))
 		err = 0; /* it goes on; only because of ConnectTimeout did the kernel not restart it */
 	if (err < 0 && (err != -EINTR || a->family == AF_UNIX))
 		return start_failed(a, p, err);

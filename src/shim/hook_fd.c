@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* hook_fd.c - copies of descriptors: a stream that is under way may have several numbers; ioctl(2). */
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -70,7 +71,16 @@ WRAP FILE *fdopen(int fd, const char *mode)
 	return real.fdopen(fd, mode);
 }
 
-/* Bytes to be read, FIONREAD: of the proxy's none. */
+/* Bytes to be read, and to be sent: of the proxy's none. */
+static bool counts_none(int fd, unsigned long request)
+{
+	int need = request == FIONREAD || request == SIOCOUTQ || request == SIOCOUTQNSD
+			   ? pend_step(fd)
+			   : 0;
+
+	return need && (request == FIONREAD || !pend_owes(need));
+}
+
 WRAP int ioctl(int fd, unsigned long request, ...)
 {
 	va_list ap;
@@ -79,7 +89,7 @@ WRAP int ioctl(int fd, unsigned long request, ...)
 	va_start(ap, request);
 	arg = va_arg(ap, void *);
 	va_end(ap);
-	if (pend_any() && request == FIONREAD && readable(arg, sizeof(int)) && pend_step(fd)) {
+	if (pend_any() && counts_none(fd, request) && readable(arg, sizeof(int))) {
 		*(int *)arg = 0;
 		return 0;
 	}

@@ -22,7 +22,9 @@ WRAP ssize_t write(int fd, const void *data, size_t len)
 
 WRAP ssize_t writev(int fd, const struct iovec *v, int count)
 {
-	return pend_may_write(fd, 0) ? real.writev(fd, v, count) : -1;
+	return !pend_any() || !reach_vector(fd, v, count) || pend_may_write(fd, 0)
+		       ? real.writev(fd, v, count)
+		       : -1;
 }
 
 static SLOWLY ssize_t send_slowly(int fd, const void *data, size_t len, int flags)
@@ -36,23 +38,27 @@ WRAP ssize_t send(int fd, const void *data, size_t len, int flags)
 			   : send_slowly(fd, data, len, flags);
 }
 
+static bool may_sendfile(int out, int in, const off_t *offset, size_t len)
+{
+	return !pend_any() || !reach_sendfile(out, in, offset, len) ||
+	       (pend_may_write(out, 0) && pend_may_read(in, 0));
+}
+
 WRAP ssize_t sendfile(int out, int in, off_t *offset, size_t len)
 {
-	return pend_may_write(out, 0) && pend_may_read(in, 0) ? real.sendfile(out, in, offset, len)
-							      : -1;
+	return may_sendfile(out, in, offset, len) ? real.sendfile(out, in, offset, len) : -1;
 }
 
 WRAP ssize_t sendfile64(int out, int in, off_t *offset, size_t len)
 {
-	return pend_may_write(out, 0) && pend_may_read(in, 0)
-		       ? real.sendfile64(out, in, offset, len)
-		       : -1;
+	return may_sendfile(out, in, offset, len) ? real.sendfile64(out, in, offset, len) : -1;
 }
 
 WRAP ssize_t splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t len,
 		    unsigned int flags)
 {
-	return pend_may_write(out, 0) && pend_may_read(in, 0)
+	return !pend_any() || !reach_splice(in, in_offset, out, out_offset, len, flags) ||
+			       (pend_may_write(out, 0) && pend_may_read(in, 0))
 		       ? real.splice(in, in_offset, out, out_offset, len, flags)
 		       : -1;
 }

@@ -21,7 +21,7 @@ static inline __attribute__((always_inline)) bool idle(void)
 
 static SLOWLY ssize_t read_slowly(int fd, void *data, size_t len)
 {
-	if (!pend_may_read(fd, 0))
+	if (len && !pend_may_read(fd, 0))
 		return -1;
 	return asked_is(fd) ? asked_recv(fd, data, len, 0, NULL, NULL)
 			    : READ(read(fd, data, len), SYS3, SYS_read, fd, data, len);
@@ -34,7 +34,7 @@ WRAP ssize_t read(int fd, void *data, size_t len)
 
 WRAP ssize_t __read_chk(int fd, void *data, size_t len, size_t size)
 {
-	if (!pend_may_read(fd, 0))
+	if (len && !pend_may_read(fd, 0))
 		return -1;
 	return asked_is(fd) && len <= size ? asked_recv(fd, data, len, 0, NULL, NULL)
 					   : READ(__read_chk(fd, data, len, size), SYS3, SYS_read,
@@ -45,7 +45,7 @@ WRAP ssize_t readv(int fd, const struct iovec *v, int count)
 {
 	struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)v, .msg_iovlen = (size_t)count};
 
-	if (!pend_may_read(fd, 0))
+	if (pend_any() && reach_vector(fd, v, count) && !pend_may_read(fd, 0))
 		return -1;
 	if (!asked_is(fd) || count < 0 || count > 1024)
 		return READ(readv(fd, v, count), SYS3, SYS_readv, fd, v, count);

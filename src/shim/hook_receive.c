@@ -109,7 +109,7 @@ WRAP ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	ssize_t got;
 
-	if (!pend_may_read(fd, flags))
+	if (pend_any() && reach_message(fd, msg) && !pend_may_read(fd, flags))
 		return -1;
 	if (asked_is(fd) && readable(msg, sizeof(*msg)))
 		return libc_result(asked_receive(fd, msg, flags));
@@ -142,7 +142,7 @@ WRAP int recvmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags,
 {
 	int got;
 
-	if (!pend_may_read(fd, flags))
+	if (pend_any() && reach_messages(fd, msgs, count) && !pend_may_read(fd, flags))
 		return -1;
 	if (asked_is(fd) && readable(msgs, sizeof(*msgs)))
 		return receive_answers(fd, msgs, count, flags);

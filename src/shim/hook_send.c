@@ -85,8 +85,9 @@ WRAP ssize_t sendto(int fd, const void *data, size_t len, int flags, const struc
 	case WAY_ASK:
 		return libc_result(asked_send(fd, &c, &question, flags));
 	case WAY_PASS:
-		return pend_may_write(fd, flags) ? pass_sendto(fd, data, len, flags, to, to_len)
-						 : -1;
+		return !pend_any() || !reach_address(fd, to, to_len) || pend_may_write(fd, flags)
+			       ? pass_sendto(fd, data, len, flags, to, to_len)
+			       : -1;
 	case WAY_WITHOUT:
 		flags &= ~MSG_FASTOPEN;
 		return pend_may_write(fd, flags) ? pass_sendto(fd, data, len, flags, NULL, 0) : -1;
@@ -113,7 +114,7 @@ WRAP ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 	case WAY_ASK:
 		return libc_result(asked_send(fd, &c, msg, flags));
 	case WAY_PASS:
-		if (!pend_may_write(fd, flags))
+		if (pend_any() && reach_message(fd, msg) && !pend_may_write(fd, flags))
 			return -1;
 		return atomic_load_explicit(&bus_known, memory_order_relaxed)
 			       ? send_to_bus(fd, msg, flags)
@@ -134,6 +135,8 @@ static int send_first_alone(int fd, struct mmsghdr *msgs, int flags)
 	struct mmsghdr without = msgs[0];
 	int sent;
 
+	if (!pend_may_write(fd, flags))
+		return -1;
 	without.msg_hdr.msg_name = NULL;
 	without.msg_hdr.msg_namelen = 0;
 	sent = pass_sendmmsg(fd, &without, 1, flags & ~MSG_FASTOPEN);
@@ -178,5 +181,7 @@ WRAP int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags)
 			return pass_sendmmsg(fd, msgs, good, flags);
 		}
 	}
-	return pend_may_write(fd, flags) ? pass_sendmmsg(fd, msgs, count, flags) : -1;
+	return !pend_any() || !reach_messages(fd, msgs, count) || pend_may_write(fd, flags)
+		       ? pass_sendmmsg(fd, msgs, count, flags)
+		       : -1;
 }

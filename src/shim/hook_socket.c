@@ -62,18 +62,32 @@ static bool is_unspec(const struct sockaddr *to, socklen_t len)
 	       to->sa_family == AF_UNSPEC;
 }
 
+/* What the kernel says of a connection in progress before it looks what kind of address it is given. */
+static bool in_progress(int fd, const struct sockaddr *to, socklen_t len)
+{
+	int need = pend_any() && len >= sizeof(sa_family_t) &&
+				   len <= sizeof(struct sockaddr_storage) && readable(to, len)
+			   ? pend_step(fd)
+			   : 0;
+
+	return need && !pend_owes(need);
+}
+
 int socket_connect(int fd, const struct sockaddr *to, socklen_t len)
 {
 	struct call c;
 	struct decision d;
 	char text[NAME_MAX_LEN + 1];
 	struct stream_entry e;
+	enum verdict verdict;
 	int32_t name;
 	int err;
 
 	if (!call_address(&c, CALL_CONNECT, fd, to, len)) {
 		if (is_unspec(to, len) && replace_find(fd, &e))
 			return replace_end(fd);
+		if (!is_unspec(to, len) && in_progress(fd, to, len))
+			return -EALREADY;
 		if (pass_connect(fd, to, len) < 0)
 			return -errno;
 		if (c.family == AF_UNSPEC)
@@ -88,7 +102,10 @@ int socket_connect(int fd, const struct sockaddr *to, socklen_t len)
 			       : -EISCONN;
 	}
 	name = call_name(&c, text);
-	switch (decide_here(&c, &d)) {
+	verdict = decide_here(&c, &d);
+	if (verdict != VERDICT_PROXY && in_progress(fd, to, len))
+		return -EALREADY;
+	switch (verdict) {
 	case VERDICT_PROXY:
 		err = tunnel_connect(fd, &c, &d, name);
 		return err == -EINVAL ? or_wrong_family(err, fd, &c, len) : err;
@@ -208,6 +225,8 @@ WRAP int shutdown(int fd, int how)
 {
 	int before = errno, need = pend_any() ? pend_step(fd) : 0;
 
+	if (need && (how < SHUT_RD || how > SHUT_RDWR))
+		return real.shutdown(fd, how); /* EINVAL */
 	if (need && !pend_owes(need)) {
 		/* What the kernel does with a connection in progress: it is over, ECONNRESET. */
 		pend_forget(fd); /* a replacement is gone, too */

@@ -26,6 +26,17 @@ static long confine(long result)
 	return libc_result(result);
 }
 
+/* The kernel takes the mask's address and size as the address of both. */
+static long pselect6(const long a[static 6])
+{
+	const uintptr_t *mask = PTR(uintptr_t *, a[5]);
+
+	if (mask && !readable(mask, 2 * sizeof(*mask)))
+		return libc_result(-EFAULT);
+	return pselect((int)a[0], PTR(void *, a[1]), PTR(void *, a[2]), PTR(void *, a[3]),
+		       PTR(void *, a[4]), mask ? PTR(void *, *mask) : NULL);
+}
+
 /* What must heed streams under way. */
 static long while_pending(long number, const long a[static 6])
 {
@@ -35,7 +46,15 @@ static long while_pending(long number, const long a[static 6])
 		return poll(PTR(void *, a[0]), (nfds_t)a[1], (int)a[2]);
 	case SYS_epoll_wait:
 		return epoll_wait((int)a[0], PTR(void *, a[1]), (int)a[2], (int)a[3]);
+	case SYS_select:
+		return select((int)a[0], PTR(void *, a[1]), PTR(void *, a[2]), PTR(void *, a[3]),
+			      PTR(void *, a[4]));
 #endif
+	case SYS_pselect6:
+		return pselect6(a);
+	case SYS_epoll_pwait2:
+		return epoll_pwait2((int)a[0], PTR(void *, a[1]), (int)a[2], PTR(void *, a[3]),
+				    PTR(void *, a[4]));
 	case SYS_ppoll:
 		return ppoll(PTR(void *, a[0]), (nfds_t)a[1], PTR(void *, a[2]), PTR(void *, a[3]));
 	case SYS_epoll_pwait:
@@ -124,6 +143,10 @@ static long of_descriptor(long number, const long a[static 6])
 		return epoll_ctl((int)a[0], (int)a[1], (int)a[2], PTR(void *, a[3]));
 	case SYS_dup:
 		return dup((int)a[0]);
+#ifdef SYS_dup2
+	case SYS_dup2:
+		return dup2((int)a[0], (int)a[1]);
+#endif
 	case SYS_dup3:
 		return dup3((int)a[0], (int)a[1], (int)a[2]);
 	case SYS_fcntl:

@@ -52,8 +52,7 @@ static int64_t ns_of(const struct timespec *t)
 
 #define WRITABLE (POLLOUT | POLLWRNORM | POLLWRBAND)
 
-/* Steps the streams under way; asks for their needs, and for all else what the program asks. */
-static nfds_t poll_prepare(struct pollfd *mine, const struct pollfd *fds, nfds_t n)
+static nfds_t poll_look(struct pollfd *mine, const struct pollfd *fds, nfds_t n)
 {
 	nfds_t hidden = 0;
 
@@ -70,6 +69,22 @@ static nfds_t poll_prepare(struct pollfd *mine, const struct pollfd *fds, nfds_t
 			hidden++;
 		}
 	}
+	return hidden;
+}
+
+/*
+ * Steps the streams under way; asks for their needs, and for all else what the program asks. Anew if one
+ * came up meanwhile: the same socket may stand there twice, or a copy of it.
+ */
+static nfds_t poll_prepare(struct pollfd *mine, const struct pollfd *fds, nfds_t n)
+{
+	nfds_t hidden;
+	unsigned int hot;
+
+	do {
+		hot = pend_hot;
+		hidden = poll_look(mine, fds, n);
+	} while (hidden && hot != pend_hot);
 	return hidden;
 }
 
@@ -288,8 +303,7 @@ struct hidden {
 	unsigned long *reading, *writing;
 };
 
-static int select_prepare(struct sets *mine, const struct hidden *hidden, const struct sets *in,
-			  int n)
+static int select_look(struct sets *mine, const struct hidden *hidden, const struct sets *in, int n)
 {
 	int count = 0;
 
@@ -318,21 +332,45 @@ static int select_prepare(struct sets *mine, const struct hidden *hidden, const 
 	return count;
 }
 
-/* Takes out what is hidden; bits that remain. */
-static int select_count(const struct sets *mine, const struct hidden *hidden, int n, bool *woken)
+/* Anew for copies, as poll_prepare(). */
+static int select_prepare(struct sets *mine, const struct hidden *hidden, const struct sets *in,
+			  int n)
 {
-	int ready = 0;
+	unsigned int hot;
+	int count;
 
+	do {
+		hot = pend_hot;
+		count = select_look(mine, hidden, in, n);
+	} while (count && hot != pend_hot);
+	return count;
+}
+
+/*
+ * Takes out what is hidden; of `got`, what remains. Bits of numbers that the kernel does not look at are
+ * there, too: it goes no further than its own table of descriptors, and sets are often smaller than `n`.
+ */
+static int select_count(const struct sets *mine, const struct hidden *hidden, int n, int got,
+			bool *woken)
+{
 	*woken = false;
 	for (int i = 0; i < 3; i++)
 		for (size_t w = 0; w < set_bytes(n) / sizeof(unsigned long); w++) {
 			unsigned long h = i == 1 ? hidden->writing[w] : hidden->reading[w];
 
 			*woken |= (mine->of[i][w] & h) != 0;
+			got -= __builtin_popcountl(mine->of[i][w] & h);
 			mine->of[i][w] &= ~h;
-			ready += __builtin_popcountl(mine->of[i][w]);
 		}
-	return ready;
+	return got;
+}
+
+/* What has not changed is not written: the program's set may end before it. */
+static void put_set(unsigned long *out, const unsigned long *mine, int n)
+{
+	for (size_t w = 0; w < set_bytes(n) / sizeof(*out); w++)
+		if (out[w] != mine[w])
+			out[w] = mine[w];
 }
 
 static fd_set *as_set(const struct sets *s, int i)
@@ -359,13 +397,13 @@ static int select_rounds(struct sets *mine, const struct hidden *hidden, const s
 				   ns < 0 ? NULL : &t, mask);
 		if (got < 0)
 			return got;
-		ready = select_count(mine, hidden, n, &woken);
+		ready = select_count(mine, hidden, n, got, &woken);
 		if (ready || (over && !woken))
 			break;
 	}
 	for (int i = 0; i < 3; i++)
 		if (in->of[i])
-			memcpy(in->of[i], mine->of[i], set_bytes(n));
+			put_set(in->of[i], mine->of[i], n);
 	return ready;
 }
 
@@ -392,15 +430,33 @@ static int select_slowly(int n, const struct sets *in, uint64_t end, const sigse
 	return got;
 }
 
-static bool select_sane(int n, const struct sets *in)
+static size_t readable_bytes(const void *at, size_t len)
 {
+	const size_t page = 4096;
+	size_t good = 0;
+
+	while (good < len && sys_readable((const char *)at + good, 1))
+		good += page - ((uintptr_t)at + good) % page;
+	return good < len ? good : len;
+}
+
+/*
+ * How far the sets go of which the program says that they go to `n`, which may be getdtablesize(3) beside
+ * a plain fd_set; -1: the kernel's EFAULT or EINVAL.
+ */
+static int select_reach(int n, const struct sets *in)
+{
+	size_t bytes;
+
 	if (n < 0 || n > PEND_FDS)
-		return false;
+		return -1;
+	bytes = set_bytes(n);
 	for (int i = 0; i < 3; i++)
-		for (size_t at = 0; in->of[i] && at < set_bytes(n); at += 8)
-			if (!readable((const char *)in->of[i] + at, 8))
-				return false;
-	return true;
+		if (in->of[i])
+			bytes = readable_bytes(in->of[i], bytes) / sizeof(long) * sizeof(long);
+	if (bytes == set_bytes(n))
+		return n;
+	return bytes < sizeof(fd_set) ? -1 : (int)bytes * 8;
 }
 
 static struct sets sets_of(fd_set *r, fd_set *w, fd_set *e)
@@ -427,15 +483,14 @@ WRAP int select(int n, fd_set *restrict r, fd_set *restrict w, fd_set *restrict 
 		struct timeval *restrict t)
 {
 	struct sets in = sets_of(r, w, e);
+	int got, reach = pend_any() ? select_reach(n, &in) : -1;
 	uint64_t end;
-	int got;
 
-	if (!pend_any() || !select_sane(n, &in) ||
-	    (t && (!readable(t, sizeof(*t)) || t->tv_sec < 0 || t->tv_usec < 0 ||
-		   t->tv_sec > INT32_MAX)))
+	if (reach < 0 || (t && (!readable(t, sizeof(*t)) || t->tv_sec < 0 || t->tv_usec < 0 ||
+				t->tv_sec > INT32_MAX)))
 		return real.select(n, r, w, e, t);
 	end = t ? pend_end(t->tv_sec * 1000000000LL + t->tv_usec * 1000LL) : 0;
-	got = select_slowly(n, &in, end, NULL);
+	got = select_slowly(reach, &in, end, NULL);
 	leave_rest(t, end);
 	return got;
 }
@@ -444,8 +499,9 @@ WRAP int pselect(int n, fd_set *restrict r, fd_set *restrict w, fd_set *restrict
 		 const struct timespec *restrict t, const sigset_t *restrict mask)
 {
 	struct sets in = sets_of(r, w, e);
+	int reach = pend_any() ? select_reach(n, &in) : -1;
 
-	if (!pend_any() || !select_sane(n, &in) || !time_sane(t))
+	if (reach < 0 || !time_sane(t))
 		return real.pselect(n, r, w, e, t, mask);
-	return select_slowly(n, &in, t && ns_of(t) >= 0 ? pend_end(ns_of(t)) : 0, mask);
+	return select_slowly(reach, &in, t && ns_of(t) >= 0 ? pend_end(ns_of(t)) : 0, mask);
 }

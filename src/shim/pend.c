@@ -499,8 +499,8 @@ int pend_rest(int fd, int need, uint64_t limit)
 			      {.events = POLLIN}};
 	int got = real.poll(p, tunnel_waits(need, &p[1]), pend_ms(pend_nap(limit)));
 
-	if (got < 0 && errno == EINTR && tunnel_interrupts())
-		return -EINTR;
+	if (got < 0 && errno == EINTR && (limit || tunnel_interrupts()))
+		return -EINTR; /* the kernel restarts no call that has a time limit (signal(7)) */
 	pend_expire();
 	return !got && limit && sys_now() >= limit ? -EAGAIN : 0;
 }
@@ -529,6 +529,8 @@ bool pend_may(int fd, int flags, int option)
 
 	pend_sweep();
 	if (!fds_maybe(fd) || flags & MSG_ERRQUEUE) /* the kernel's own: no connection needed */
+		return true;
+	if (flags & MSG_OOB && option == SO_RCVTIMEO) /* EINVAL: the proxy says nothing urgent */
 		return true;
 	err = before(fd, flags, option);
 	errno = err ? -err : was;

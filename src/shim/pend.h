@@ -162,6 +162,17 @@ static inline bool pend_may_write(int fd, int flags)
 {
 	return !pend_any() || pend_may(fd, flags, SO_SNDTIMEO);
 }
+/*
+ * reach.c: does the kernel come to the socket at all? What it refuses before that, or what is of no
+ * bytes, is left to it.
+ */
+bool reach_vector(int fd, const struct iovec *v, int count);
+bool reach_message(int fd, const struct msghdr *m);
+bool reach_messages(int fd, const struct mmsghdr *m, unsigned int count);
+bool reach_address(int fd, const void *to, socklen_t len);
+bool reach_sendfile(int out, int in, const off_t *offset, size_t len);
+bool reach_splice(int in, const off_t *in_offset, int out, const off_t *out_offset, size_t len,
+		  unsigned int flags);
 /* Forgets a stream under way, as connect(2) to AF_UNSPEC does; an error that nobody saw stays. */
 void pend_forget(int fd);
 void pend_forget_locked(struct progress *p, int fd);

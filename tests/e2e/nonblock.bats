@@ -162,6 +162,10 @@ cases()
 	both cases 57 pending
 }
 
+@test "rarer calls, odd arguments, copies, and a connection in progress" {
+	both cases 80 early
+}
+
 @test "processes that have the socket of a connection in progress, from before or after it began" {
 	both cases 52 shared
 }
