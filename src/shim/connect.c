@@ -211,6 +211,8 @@ static void begin(const struct connecting *a, struct progress *p)
 	bool shared = !a->family && others_may_have(a->fd);
 
 	fds_mark(a->fd);
+	/* Either we find what epoll_ctl(2) has noted, or its thread finds this mark. */
+	atomic_thread_fence(memory_order_seq_cst);
 	if (shared)
 		fds_suspect(a->fd);
 	fds_find_copies(a->fd, a->family ? sys_cookie(a->fd) : a->cookie);

@@ -232,7 +232,7 @@ void fds_fresh(int fd)
 		return;
 	for (int i = 0; i < REGS_EACH; i++)
 		noted |= __atomic_load_n(&f->regs[fd][i].epoll, __ATOMIC_RELAXED) ||
-			 __atomic_load_n(&f->regs[fd][i].events, __ATOMIC_RELAXED);
+			 (uint32_t)__atomic_load_n(&f->regs[fd][i].state, __ATOMIC_RELAXED);
 	for (int i = 0; noted && i < REGS_EACH && !fds_borrowed(); i++)
 		regs_clear(&f->regs[fd][i]);
 }

@@ -13,6 +13,7 @@ static bool event_sane(int op, const struct epoll_event *e)
 WRAP int epoll_ctl(int epoll, int op, int fd, struct epoll_event *e)
 {
 	int was = errno, err = 1;
+	uint64_t number;
 
 	if (!event_sane(op, e))
 		return real.epoll_ctl(epoll, op, fd, e);
@@ -22,11 +23,13 @@ WRAP int epoll_ctl(int epoll, int op, int fd, struct epoll_event *e)
 		errno = was;
 		return (int)libc_result(err);
 	}
+	number = regs_number(epoll, fd);
 	err = real.epoll_ctl(epoll, op, fd, e);
 	if (err < 0 || fd < 0 || fd >= PEND_FDS)
 		return err;
-	regs_note(epoll, op, fd, e);
-	/* Another thread's connect(2) may have come between the call and the note. */
+	regs_note(epoll, op, fd, e, number);
+	/* Another thread's connect(2) may have come between the call and the note: see begin() there. */
+	atomic_thread_fence(memory_order_seq_cst);
 	if (pend_any() && op != EPOLL_CTL_DEL && fds_maybe(fd) && pend_step(fd))
 		pend_epoll_ctl(epoll, EPOLL_CTL_MOD, fd, e);
 	errno = was;
@@ -53,7 +56,7 @@ static bool take(int epoll, int fd, struct epoll_event *e, bool *moved)
 			regs_hide(fd, fd, regs_cookie(r), (uint32_t)need);
 		return false;
 	}
-	regs_show(fd, fd);
+	regs_show_over(fd);
 	if (!r || regs_fired(r))
 		return false;
 	if (!regs_lost(r)) {
@@ -63,7 +66,7 @@ static bool take(int epoll, int fd, struct epoll_event *e, bool *moved)
 	pend_step_all();
 	if (pend_is(regs_cookie(r)))
 		return false;
-	e->events &= r->events | EPOLLERR | EPOLLHUP;
+	e->events &= (uint32_t)r->state | EPOLLERR | EPOLLHUP;
 	e->data.u64 = regs_data(r);
 	return e->events != 0;
 }

@@ -39,7 +39,7 @@ static void unhint(int fd)
 	if (s && progress_find(session_progresses(s), sys_cookie(fd)))
 		fds_mark(fd); /* just now, by another thread */
 	else
-		regs_show(fd, fd);
+		regs_show_over(fd);
 }
 
 struct progress *pend_find(int fd, uint64_t *cookie)
@@ -68,7 +68,7 @@ static void turn(int fd, int copy, uint64_t cookie, uint32_t events)
 	if (events)
 		regs_hide(fd, copy, cookie, events);
 	else
-		regs_show(fd, copy);
+		regs_show(fd, copy, cookie);
 }
 
 static void turn_copy(int fd, void *arg)
@@ -105,6 +105,16 @@ void pend_drop(struct progress *p, int fd)
 {
 	progress_drop(session_progresses(here()), p);
 	fds_unmark(fd);
+}
+
+/* Shows and drops it. A thread that waited for the lock in vain may have hidden one in between. */
+static void over(struct progress *p, int fd)
+{
+	uint64_t cookie = p->cookie;
+
+	show(p, fd);
+	pend_drop(p, fd);
+	regs_show(fd, fd, cookie);
 }
 
 /*
@@ -171,8 +181,7 @@ static void opened(struct progress *p, int fd)
 	list(p);
 	tunnel_say_open(here(), &p->stream, fd);
 	audit_end(here(), &p->stream, 0);
-	show(p, fd);
-	pend_drop(p, fd);
+	over(p, fd);
 }
 
 /* The program counts as connected: data may go out behind the request. */
@@ -320,8 +329,7 @@ void pend_forget_locked(struct progress *p, int fd)
 		made = replace_make(fd, p->stream.domain);
 	if (made >= 0)
 		replace_put(fd, made, false);
-	show(p, fd);
-	pend_drop(p, fd);
+	over(p, fd);
 }
 
 void pend_forget(int fd)
@@ -340,15 +348,28 @@ void pend_forget(int fd)
 	pend_forget_locked(p, fd);
 }
 
+/* Who holds the lock may do so for as long as connect(2) takes: what is registered is hidden all the same. */
 int pend_epoll_ctl(int epoll, int op, int fd, const struct epoll_event *e)
 {
-	struct progress *p = pend_lock(fd);
+	uint64_t cookie;
+	struct progress *p = pend_find(fd, &cookie);
+	bool locked = p && insist(p, cookie);
+	uint32_t need;
 	int err;
 
-	if (!p)
+	if (!p || !progress_under_way(p, cookie)) {
+		if (locked)
+			progress_unlock(p);
 		return 1;
-	err = regs_change(epoll, op, fd, e, p);
-	progress_unlock(p);
+	}
+	need = __atomic_load_n(&p->need, __ATOMIC_RELAXED);
+	if (!locked)
+		need |= EPOLLIN | EPOLLOUT;
+	err = regs_change(epoll, op, fd, e, cookie, need ? need : EPOLLIN);
+	if (locked)
+		progress_unlock(p);
+	else if (!pend_is(cookie))
+		regs_show(fd, fd, cookie);
 	return err;
 }
 

@@ -85,12 +85,13 @@ int32_t fds_process(uint32_t thread);
 bool fds_borrowed(void);	   /* in a vfork child: the bits are its parent's */
 bool fds_borrowed_by(int32_t pid); /* the same, by who knows that it is this process */
 
-/* regs.c: registrations with epoll. Those of a socket under way have our mark instead of the data. */
+/* regs.c, hidden.c: registrations with epoll. Those of a socket under way have our mark instead of the data. */
 struct reg {
 	uint64_t data;
-	uint32_t events; /* the program's; REG_OURS: the kernel has ours */
-	int32_t epoll;	 /* its descriptor + 1; 0: none; -1: being written */
+	uint64_t
+		state; /* the program's events, flags; what we hide them behind; a sequence number */
 	uint64_t cookie; /* of the socket that our mark was put on */
+	int32_t epoll;	 /* its descriptor + 1; 0: none; -1: being written */
 };
 #define REGS_EACH 4
 #define REG_OURS (1u << 20)
@@ -104,10 +105,13 @@ bool regs_any(int fd);
 bool regs_too_many(int fd);	      /* in more epolls than are noted: cannot be hidden */
 bool regs_fired(const struct reg *r); /* one-shot, and it has: nothing of it is shown */
 bool regs_lost(const struct reg *r);  /* the mark cannot be taken away */
-void regs_note(int epoll, int op, int fd, const struct epoll_event *e); /* a call that succeeded */
+/* A call that succeeded; `number` is what regs_number() said before. */
+uint64_t regs_number(int epoll, int fd);
+void regs_note(int epoll, int op, int fd, const struct epoll_event *e, uint64_t number);
 /* To our mark, and back to the program's. `copy`: `fd`, or if that is closed a number that is not. */
 void regs_hide(int fd, int copy, uint64_t cookie, uint32_t events);
-void regs_show(int fd, int copy);
+void regs_show(int fd, int copy, uint64_t cookie);
+void regs_show_over(int fd); /* those of sockets that are under way no more */
 /* One that another process connects: events with the program's data may be on their way to us. */
 void regs_hide_late(int fd, uint64_t cookie, uint32_t events);
 bool regs_late(int epoll, int fd, uint64_t data); /* is such an event of that registration? */
@@ -116,7 +120,8 @@ uint64_t regs_closed(int fd); /* a socket under way that had this number, and is
 /* While another socket takes the number: out of their epolls, and in again, hidden if `cookie`. */
 void regs_leave(int fd);
 void regs_enter(int fd, uint64_t cookie);
-int regs_change(int epoll, int op, int fd, const struct epoll_event *e, const struct progress *p);
+int regs_change(int epoll, int op, int fd, const struct epoll_event *e, uint64_t cookie,
+		uint32_t need);
 bool regs_marked(uint64_t data, int *fd); /* is this event ours? */
 /* One of ours, of a socket that owes its reply. True: it is the program's now, which may write. */
 bool regs_writable(struct reg *r, int fd, struct epoll_event *e);

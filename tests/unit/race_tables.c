@@ -76,9 +76,10 @@ static void see(bool good, const char *what)
 static void ctl(int op, int epoll, int fd, uint32_t events)
 {
 	struct epoll_event e = {.events = events, .data.u64 = (uint64_t)fd << 32 | 7};
+	uint64_t number = regs_number(epoll, fd);
 
 	if (SYS4(SYS_epoll_ctl, epoll, op, fd, &e) == 0)
-		regs_note(epoll, op, fd, &e);
+		regs_note(epoll, op, fd, &e, number);
 }
 
 static void a_stream(int i, uint32_t self)
@@ -160,7 +161,8 @@ static void *hammer(void *arg)
 			regs_hide(fd, fd, cookies[i], EPOLLIN);
 			break;
 		case 4:
-			regs_show(fd, fd);
+			regs_show(fd, fd, cookies[i]);
+			regs_show_over(fd);
 			break;
 		case 5:
 			regs_leave(fd);
@@ -235,6 +237,99 @@ static void both_are_noted(void)
 	see(!regs_any(sockets[0]), "and both are forgotten");
 }
 
+struct asked {
+	uint32_t events;
+	uint64_t data;
+};
+
+/* What the kernel has of sockets[0] in epolls[0]. */
+static struct asked kernels(void)
+{
+	struct asked a = {0};
+	char path[64], line[256];
+	int fd;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", epolls[0]);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f)) {
+		unsigned long long data;
+
+		if (sscanf(line, "tfd: %d events: %x data: %llx", &fd, &a.events, &data) == 3 &&
+		    fd == sockets[0])
+			a.data = data;
+	}
+	if (f)
+		fclose(f);
+	return a;
+}
+
+static struct asked last_asked;
+
+static void *modifies(void *arg)
+{
+	(void)arg;
+	for (int round = 0; round < PAIRS; round++) {
+		pthread_barrier_wait(&ready);
+		spin_together(round);
+		for (int i = 0; i < 4; i++) {
+			struct epoll_event e = {EPOLLIN | (i + round) % 2 * EPOLLOUT,
+						{.u64 = (uint64_t)round << 8 | (uint64_t)i}};
+			uint64_t number = regs_number(epolls[0], sockets[0]);
+
+			SYS4(SYS_epoll_ctl, epolls[0], EPOLL_CTL_MOD, sockets[0], &e);
+			regs_note(epolls[0], EPOLL_CTL_MOD, sockets[0], &e, number);
+			last_asked = (struct asked){e.events, e.data.u64};
+		}
+		pthread_barrier_wait(&ready);
+		pthread_barrier_wait(&ready); /* looked at */
+	}
+	return NULL;
+}
+
+/* While a stream is begun and ends in one thread, another says what it wants to hear. */
+static void last_word_counts(void)
+{
+	struct progress *p = progress_add(table, cookies[0], (uint32_t)sys_gettid());
+	int lost = 0, bare = 0, fd = sockets[0], unused;
+	pthread_t thread;
+
+	atomic_store(&spinning, 0);
+	pthread_barrier_init(&ready, NULL, 2);
+	ctl(EPOLL_CTL_ADD, epolls[0], fd, EPOLLIN);
+	pthread_create(&thread, NULL, modifies, NULL);
+	for (int round = 0; round < PAIRS; round++) {
+		struct asked a;
+
+		pthread_barrier_wait(&ready);
+		spin_together(round);
+		regs_hide(fd, fd, cookies[0], EPOLLET);
+		if (round % 2) {
+			regs_hide(fd, fd, cookies[0], EPOLLIN);
+			regs_show(fd, fd, cookies[0]);
+		}
+		pthread_barrier_wait(&ready);
+		a = kernels();
+		if (round % 2)
+			lost += (a.events & (EPOLLIN | EPOLLOUT)) != last_asked.events ||
+				a.data != last_asked.data;
+		else
+			bare += !regs_marked(a.data, &unused) || !(regs_ours(fd, cookies[0]));
+		regs_show(fd, fd, cookies[0]);
+		a = kernels();
+		lost += (a.events & (EPOLLIN | EPOLLOUT)) != last_asked.events ||
+			a.data != last_asked.data;
+		pthread_barrier_wait(&ready);
+	}
+	pthread_join(thread, NULL);
+	ctl(EPOLL_CTL_DEL, epolls[0], fd, 0);
+	progress_drop(table, p);
+	if (lost || bare)
+		printf("# %d lost, %d bare\n", lost, bare);
+	see(!lost, "after a stream the kernel has what another thread asked for last");
+	see(!bare, "and while it is under way our mark");
+}
+
 static void count(int fd, void *arg)
 {
 	(void)fd;
@@ -271,7 +366,8 @@ int main(void)
 	for (int i = 0; i < EPOLLS; i++)
 		epolls[i] = (int)SYS1(SYS_epoll_create1, 0);
 	both_are_noted();
+	last_word_counts();
 	many_at_once();
-	puts("1..3");
+	puts("1..5");
 	return failures ? 1 : 0;
 }

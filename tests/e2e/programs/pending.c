@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -239,6 +240,73 @@ static void ended_by_another(void)
 		check(works(t.fd));
 		close(t.fd);
 	}
+}
+
+// One says what it wants to hear of a socket while another connects it, and while that is over.
+static struct {
+	int epoll, fd;
+	atomic_uint turn; // odd: it changes; even: it has
+	uint64_t last;	  // data
+} changed;
+
+static void its_turn(unsigned int turn)
+{
+	while (atomic_load(&changed.turn) != turn)
+		sched_yield();
+}
+
+static void *changes(void *arg)
+{
+	for (unsigned int turn = 1; (unsigned int)(uintptr_t)arg > turn; turn += 2) {
+		its_turn(turn);
+		for (unsigned int i = 0, n = turn / 4 % 5; turn % 8 != 7 && i <= n; i++) {
+			struct epoll_event e = {(i == n || i % 2 ? EPOLLOUT : 0) | EPOLLIN,
+						{.u64 = (uint64_t)turn << 16 | i}};
+
+			check(!epoll_ctl(changed.epoll, EPOLL_CTL_MOD, changed.fd, &e));
+			changed.last = e.data.u64;
+		}
+		atomic_fetch_add(&changed.turn, 1);
+	}
+	return NULL;
+}
+
+static bool is_last(void)
+{
+	struct epoll_event e;
+
+	return epoll_wait(changed.epoll, &e, 1, 0) == 1 && e.events == EPOLLOUT &&
+	       e.data.u64 == changed.last;
+}
+
+static void changed_meanwhile(void)
+{
+	enum { ROUNDS = 100 };
+	unsigned int turn = 0;
+	struct epoll_event e;
+	pthread_t thread;
+
+	changed.epoll = epoll_create1(0);
+	atomic_store(&changed.turn, 0);
+	pthread_create(&thread, NULL, changes, (void *)(uintptr_t)(4 * ROUNDS));
+	for (int i = 0; i < ROUNDS; i++) {
+		changed.fd = unconnected(SOCK_NONBLOCK);
+		check(!watch(changed.epoll, changed.fd, EPOLLIN));
+		atomic_store(&changed.turn, ++turn);
+		for (int looks = 0; looks < i % 64 * 8; looks++) // not always at the same place
+			atomic_load(&changed.turn);
+		check(start(changed.fd) == -1 && errno == EINPROGRESS);
+		its_turn(++turn);
+		check(epoll_wait(changed.epoll, &e, 1, 0) == 0);
+		order(GO, 0);
+		atomic_store(&changed.turn, ++turn);
+		check(events_of(changed.fd, -1) == POLLOUT);
+		its_turn(++turn);
+		check(is_last());
+		close(changed.fd);
+	}
+	pthread_join(thread, NULL);
+	close(changed.epoll);
 }
 
 // ---- times and signals ----
@@ -473,21 +541,14 @@ static void early_data(void)
 }
 
 static const struct test_case cases[] = {
-	CASE(epoll_in_epoll),
-	CASE(epoll_in_poll),
-	CASE(several_epolls),
-	CASE(epolls_of_the_past),
-	CASE(threads_in_one_epoll),
-	CASE(asleep_before_connect),
-	CASE(ended_by_another),
-	CASE(times_hold),
-	CASE(masks),
-	CASE(interrupted_waits),
-	CASE(interrupted_connect),
-	CASE(jumped_out_of),
-	CASE(large_numbers),
-	CASE(early_data),
-	{"closed_in_progress", closed_in_progress, true},
+	CASE(epoll_in_epoll),	    CASE(epoll_in_poll),
+	CASE(several_epolls),	    CASE(epolls_of_the_past),
+	CASE(threads_in_one_epoll), CASE(asleep_before_connect),
+	CASE(ended_by_another),	    CASE(changed_meanwhile),
+	CASE(times_hold),	    CASE(masks),
+	CASE(interrupted_waits),    CASE(interrupted_connect),
+	CASE(jumped_out_of),	    CASE(large_numbers),
+	CASE(early_data),	    {"closed_in_progress", closed_in_progress, true},
 };
 
 int main(int argc, char **argv)
