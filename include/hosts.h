@@ -43,6 +43,9 @@ size_t hosts_whole(const char *data, size_t len);
 void hosts_find(struct hosts *h, const char *data, size_t len, const char *name, size_t name_len,
 		int family);
 
+/* Has `data` an address, of whatever family, of the name? */
+bool hosts_have(const char *data, size_t len, const char *name, size_t name_len);
+
 /* Finds the first line with the address (ports do not count): its names, and that one address. */
 bool hosts_reverse(struct hosts *h, const char *data, size_t len, const struct addr *a);
 

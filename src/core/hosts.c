@@ -147,6 +147,19 @@ void hosts_find(struct hosts *h, const char *data, size_t len, const char *name,
 	}
 }
 
+bool hosts_have(const char *data, size_t len, const char *name, size_t name_len)
+{
+	struct text from = {data, data + len}, line, first;
+	struct addr a;
+
+	name_len -= name_len && name[name_len - 1] == '.';
+	while (name_len && next_line(&from, &line))
+		if (next_word(&line, &first) && line_has(line, name, name_len) &&
+		    line_addr(&first, AF_UNSPEC, &a))
+			return true;
+	return false;
+}
+
 bool hosts_reverse(struct hosts *h, const char *data, size_t len, const struct addr *a)
 {
 	struct text from = {data, data + len}, line, first, rest, name;

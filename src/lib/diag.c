@@ -57,22 +57,26 @@ static int dump_batch(const struct seen *to, const char *at, size_t len)
 }
 
 /*
- * Reads the answer to a request up to its end. 0 or -errno. The kernel sends batches of at most 8 KiB;
- * the stack may be a small one.
+ * Reads the answer to a request up to its end. 0 or -errno. The kernel sends batches of at most 8 KiB,
+ * which a coroutine's stack may not have.
  */
 static int dump_read(const struct seen *to, int fd)
 {
-	char batch[8192];
+	const size_t size = 8192;
+	char *batch = sys_pages(size);
 	long n;
 	int more;
 
+	if (!batch)
+		return -ENOMEM;
 	do {
-		n = SYS6(SYS_recvfrom, fd, batch, sizeof(batch), MSG_TRUNC, 0, 0);
-		if (n > (long)sizeof(batch))
+		n = SYS6(SYS_recvfrom, fd, batch, size, MSG_TRUNC, 0, 0);
+		if (n > (long)size)
 			more = -EMSGSIZE;
 		else
 			more = n == -EINTR ? 1 : n < 0 ? (int)n : dump_batch(to, batch, (size_t)n);
 	} while (more > 0);
+	SYS2(SYS_munmap, batch, size);
 	return more;
 }
 

@@ -53,13 +53,14 @@ static int open_maps(int32_t tid)
 
 bool place_find(int32_t tid, uint64_t at, char *path, size_t size, uint64_t *offset)
 {
-	char text[4608], *line, *end; /* the longest path, and what stands before it */
+	const size_t room = 8192; /* the longest path, and what stands before it */
+	char *text = sys_pages(room), *line, *end;
 	size_t have = 0;
 	bool found = false;
-	int fd = open_maps(tid);
+	int fd = text ? open_maps(tid) : -1;
 	long n;
 
-	while (fd >= 0 && !found && (n = sys_read(fd, text + have, sizeof(text) - 1 - have)) > 0) {
+	while (fd >= 0 && !found && (n = sys_read(fd, text + have, room - 1 - have)) > 0) {
 		have += (size_t)n;
 		text[have] = 0;
 		for (line = text; !found && (end = strchr(line, '\n')); line = end + 1) {
@@ -71,6 +72,8 @@ bool place_find(int32_t tid, uint64_t at, char *path, size_t size, uint64_t *off
 	}
 	if (fd >= 0)
 		sys_close(fd);
+	if (text)
+		SYS2(SYS_munmap, text, room);
 	return found;
 }
 

@@ -26,6 +26,7 @@ static struct {
 	uint64_t lock, frame;
 	struct link link;
 	uint64_t lost;
+	char line[REPORT_LINE]; /* the lock's holder's: it is long for the stack of a caller */
 } us = {.link = {.fd = -1}};
 
 void reporter_use(const struct reporter_host *host)
@@ -82,16 +83,16 @@ struct task {
 	const struct report_target *t;
 	struct report *r;
 	int32_t pid; /* ours */
+	char *line;
 };
 
 static int put(const struct task *k, struct report *r)
 {
-	char line[REPORT_LINE];
 	int err;
 
 	r->seq = k->l->seq + 1;
 	r->time = sys_now();
-	err = link_send(k->s, k->l, k->t, line, report_print(r, line));
+	err = link_send(k->s, k->l, k->t, k->line, report_print(r, k->line));
 	if (!err)
 		k->l->seq++, k->l->begun = true;
 	return err;
@@ -257,11 +258,13 @@ int reporter_fd(void)
 
 /* ---- what others call ---- */
 
-/* On a connection of its own. */
-static int put_once(const struct task *of, uint64_t until, struct report_answer *answer)
+/* On a connection of its own, where the lock is not to be had. */
+static __attribute__((noinline)) int put_once(const struct task *of, uint64_t until,
+					      struct report_answer *answer)
 {
 	struct link l = {.fd = -1};
-	const struct task k = {of->s, &l, of->t, of->r, of->pid};
+	char line[REPORT_LINE];
+	const struct task k = {of->s, &l, of->t, of->r, of->pid, line};
 	int err = put_surely(&k);
 
 	if (!err && until && link_is_connection(k.t))
@@ -291,7 +294,7 @@ int reporter_send(const struct session *s, struct report *r, uint64_t until,
 	/* What the library reports is of this process and thread. */
 	const struct report_process self = host()->supervisor ? ourselves() : r->by;
 	struct report_target t;
-	const struct task k = {s, &us.link, &t, r, self.pid};
+	const struct task k = {s, &us.link, &t, r, self.pid, us.line};
 	char id[17];
 	int err;
 

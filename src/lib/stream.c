@@ -244,8 +244,11 @@ static int connect_proxy(const struct settings *s, const struct proxy *p, int fd
 	return err;
 }
 
-/* Before the request leaves, for who attaches streams by their port. The words are torsocks'. */
-static void say_source(int fd)
+/*
+ * Before the request leaves, for who attaches streams by their port. The words are torsocks'. A line is
+ * long: not on everybody's stack.
+ */
+static __attribute__((noinline)) void say_source(int fd)
 {
 	struct sockaddr_storage own;
 	socklen_t len = sizeof(own);
@@ -254,8 +257,7 @@ static void say_source(int fd)
 	struct log_line l;
 	struct addr a;
 
-	if (!log_wants(LOG_DEBUG) || SYS3(SYS_getsockname, fd, &own, &len) < 0 ||
-	    addr_from_sockaddr(&a, &own, len) < 0)
+	if (SYS3(SYS_getsockname, fd, &own, &len) < 0 || addr_from_sockaddr(&a, &own, len) < 0)
 		return;
 	addr_print_port(&a, text);
 	o = log_begin(&l, LOG_DEBUG);
@@ -272,7 +274,8 @@ static void begin_handshake(struct stream *st, const struct session *s, int fd)
 	struct stream_text t;
 	int err = build_request(&rq, s, st, &t);
 
-	say_source(fd);
+	if (log_wants(LOG_DEBUG))
+		say_source(fd);
 	st->state = STREAM_HANDSHAKE;
 	st->deadline = after(sys_now(), s->settings.handshake_timeout);
 	if (err < 0)

@@ -5,6 +5,8 @@
  * Where a call came from is found by the frame pointers, with which this library is compiled: the first
  * return address outside of it is the caller's. No unwinder is needed, and none could be used: it
  * takes locks and memory.
+ *
+ * An event and its texts are kilobytes, which only who is audited needs of his stack: TOLD.
  */
 #include "audited.h"
 
@@ -12,6 +14,8 @@
 #include "place.h"
 #include "reporter.h"
 #include "sys.h"
+
+#define TOLD static __attribute__((noinline))
 
 /* The linker's: where the library begins, and where its code ends. */
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
@@ -50,15 +54,11 @@ static const char *host_of(const struct session *s, const struct stream *st,
 	return text;
 }
 
-void audit_begin(const struct session *s, const struct stream *st, int fd)
+TOLD void tell_begin(const struct session *s, struct events *t, const struct stream *st, int fd)
 {
-	struct events *t = session_events(s);
 	char text[NAME_MAX_LEN + 1];
-	struct event e;
+	struct event e = begin(EVENT_BEGIN);
 
-	if (!t)
-		return;
-	e = begin(EVENT_BEGIN);
 	e.pid = sys_getpid();
 	e.cookie = st->cookie;
 	e.to = st->to;
@@ -70,14 +70,18 @@ void audit_begin(const struct session *s, const struct stream *st, int fd)
 	events_add(t, &e, here_exe(), host_of(s, st, text), NULL);
 }
 
-void audit_end(const struct session *s, const struct stream *st, int error)
+void audit_begin(const struct session *s, const struct stream *st, int fd)
 {
 	struct events *t = session_events(s);
-	struct event e;
 
-	if (!t)
-		return;
-	e = begin(EVENT_END); /* its stream has told whose it is */
+	if (t)
+		tell_begin(s, t, st, fd);
+}
+
+TOLD void tell_end(struct events *t, const struct stream *st, int error)
+{
+	struct event e = begin(EVENT_END); /* its stream has told whose it is */
+
 	e.cookie = st->cookie;
 	e.error = (int16_t)error;
 	e.sent = st->sent;
@@ -85,16 +89,19 @@ void audit_end(const struct session *s, const struct stream *st, int error)
 	events_add(t, &e, NULL, NULL, NULL);
 }
 
-void audit_direct(int fd, const struct call *c)
+void audit_end(const struct session *s, const struct stream *st, int error)
 {
-	const struct session *s = here();
-	struct events *t = s ? session_events(s) : NULL;
-	char text[ADDR_TEXT];
-	struct event e;
+	struct events *t = session_events(s);
 
-	if (!t || !c->has_to)
-		return;
-	e = begin(EVENT_DIRECT);
+	if (t)
+		tell_end(t, st, error);
+}
+
+TOLD void tell_direct(struct events *t, int fd, const struct call *c)
+{
+	char text[ADDR_TEXT];
+	struct event e = begin(EVENT_DIRECT);
+
 	e.pid = sys_getpid();
 	e.cookie = sys_cookie(fd);
 	e.to = c->to;
@@ -103,6 +110,15 @@ void audit_direct(int fd, const struct call *c)
 	e.space = e.tcp ? sys_namespace(fd) : 0;
 	addr_print(&c->to, text);
 	events_add(t, &e, here_exe(), text, NULL);
+}
+
+void audit_direct(int fd, const struct call *c)
+{
+	const struct session *s = here();
+	struct events *t = s ? session_events(s) : NULL;
+
+	if (t && c->has_to)
+		tell_direct(t, fd, c);
 }
 
 static void report_attempt(const struct session *s, const struct call *c, const struct decision *d,
@@ -120,17 +136,13 @@ static void report_attempt(const struct session *s, const struct call *c, const 
 	reporter_tell(s, &r);
 }
 
-void audit_refused(const struct call *c, const struct decision *d)
+TOLD void tell_refused(const struct session *s, const struct call *c, const struct decision *d)
 {
-	const struct session *s = here();
-	struct events *t = s ? session_events(s) : NULL;
+	struct events *t = session_events(s);
 	char target[320], module[256] = "";
 	struct bytes_out o = bytes_out_init(target, sizeof(target));
-	struct event e;
+	struct event e = begin(EVENT_ATTEMPT);
 
-	if (!t && !(s && s->settings.report))
-		return;
-	e = begin(EVENT_ATTEMPT);
 	e.pid = sys_getpid();
 	e.to = c->to;
 	e.call = c->kind;
@@ -147,17 +159,29 @@ void audit_refused(const struct call *c, const struct decision *d)
 		report_attempt(s, c, d, target, module, e.offset);
 }
 
-void audit_uncovered(const char *path, int kind, bool started)
+void audit_refused(const struct call *c, const struct decision *d)
 {
 	const struct session *s = here();
-	struct events *t = s ? session_events(s) : NULL;
-	struct event e;
 
-	if (!t)
-		return;
-	e = begin(EVENT_UNCOVERED);
+	if (s && (session_events(s) || s->settings.report))
+		tell_refused(s, c, d);
+}
+
+TOLD void tell_uncovered(struct events *t, const char *path, int kind, bool started)
+{
+	struct event e = begin(EVENT_UNCOVERED);
+
 	e.pid = sys_getpid();
 	e.reason = (uint8_t)kind;
 	e.started = started;
 	events_add(t, &e, here_exe(), path, NULL);
+}
+
+void audit_uncovered(const char *path, int kind, bool started)
+{
+	const struct session *s = here();
+	struct events *t = s ? session_events(s) : NULL;
+
+	if (t)
+		tell_uncovered(t, path, kind, started);
 }

@@ -33,7 +33,7 @@ static int64_t line_events(const char *line, int fd)
 
 static int64_t search_info(int info, int fd)
 {
-	char text[2048 + 1];
+	char text[512 + 1]; /* a line has about 90 */
 	long have = 0, n;
 	int64_t found = -1;
 

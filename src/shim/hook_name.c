@@ -98,8 +98,9 @@ static int build(const struct hosts *found, const char *service, const struct ad
 	return err;
 }
 
-/* IPv6 addresses, and IPv4 ones as AI_V4MAPPED and AI_ALL want them. */
-static int look_up_mapped(const char *node, const struct addrinfo *hints, struct hosts *found)
+/* IPv6 addresses, and IPv4 ones as AI_V4MAPPED and AI_ALL want them. A second answer is much for a small stack. */
+static __attribute__((noinline)) int look_up_mapped(const char *node, const struct addrinfo *hints,
+						    struct hosts *found)
 {
 	struct hosts more;
 	int err = lookup_name(node, AF_INET6, found);
@@ -205,7 +206,7 @@ WRAP int getaddrinfo(const char *restrict node, const char *restrict service,
 }
 
 /* Cuts off the domain if it is this machine's own, which /etc/hosts may tell. */
-static void cut_domain(char *name)
+static __attribute__((noinline)) void cut_domain(char *name)
 {
 	char *dot = strchr(name, '.');
 	struct hosts own;

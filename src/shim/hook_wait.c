@@ -5,30 +5,26 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/select.h>
 
 #include "pend.h"
 #include "sys.h"
 
-/* Memory for a call: on the stack if it is little. One that a signal handler jumps out of keeps it. */
+/*
+ * Memory for a call: on the stack, which may be a small one, if it is little (124 descriptors of poll(2), or
+ * 1,600 of select(2)). One that a signal handler jumps out of keeps it.
+ */
 struct scratch {
-	_Alignas(16) char little[8192];
+	_Alignas(16) char little[1024];
 	void *at;
 	size_t size;
 };
 
 static bool scratch_get(struct scratch *m, size_t size)
 {
-	long at;
-
-	m->at = m->little;
 	m->size = size;
-	if (size <= sizeof(m->little))
-		return true;
-	at = SYS6(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	m->at = (void *)at;
-	return at > 0 || at < -4095;
+	m->at = size <= sizeof(m->little) ? m->little : sys_pages(size);
+	return m->at != NULL;
 }
 
 static void scratch_free(struct scratch *m)

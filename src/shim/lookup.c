@@ -15,7 +15,7 @@ static const char hosts_file[] = "/etc/hosts";
 /* Calls `use` with /etc/hosts in pieces of whole lines, until it returns true. */
 static void read_hosts(bool (*use)(void *arg, const char *data, size_t len), void *arg)
 {
-	char buf[4096];
+	char buf[2048]; /* the stack may be a small one */
 	size_t have = 0, whole;
 	long n;
 	int fd = sys_open(hosts_file, 0, 0);
@@ -41,7 +41,8 @@ struct hosts_question {
 	const char *name;
 	size_t name_len;
 	int family;
-	struct hosts *found, *any; /* any: of either family, or NULL */
+	struct hosts *found;
+	bool other; /* has it an address of the other family? */
 	const struct addr *address;
 };
 
@@ -50,8 +51,8 @@ static bool find_forward(void *arg, const char *data, size_t len)
 	struct hosts_question *q = arg;
 
 	hosts_find(q->found, data, len, q->name, q->name_len, q->family);
-	if (q->any && !q->found->count)
-		hosts_find(q->any, data, len, q->name, q->name_len, AF_UNSPEC);
+	if (!q->found->count)
+		q->other = q->other || hosts_have(data, len, q->name, q->name_len);
 	return false;
 }
 
@@ -190,22 +191,17 @@ void lookup_sort(struct hosts *found)
 static bool is_local(const struct session *s, const struct call *c, int family, struct hosts *found,
 		     int *err)
 {
-	struct hosts any;
-	struct hosts_question q = {.name = c->name,
-				   .name_len = c->name_len,
-				   .family = family,
-				   .found = found,
-				   .any = family == AF_UNSPEC ? NULL : &any};
+	struct hosts_question q = {
+		.name = c->name, .name_len = c->name_len, .family = family, .found = found};
 
 	*err = 0;
 	if (names_find(session_names(s), c->name, c->name_len) >= 0)
 		return false;
-	hosts_clear(&any);
 	read_hosts(find_forward, &q);
 	if (found->count)
 		return true;
 	/* A name that the file knows in the other family is the file's all the same. */
-	if (any.count)
+	if (q.other)
 		*err = EAI_ADDRFAMILY;
 	if (!*err && (is_localhost(c->name, c->name_len) || is_own(c->name, c->name_len)))
 		return loopback(c->name, c->name_len, family, found);

@@ -156,3 +156,24 @@ never_answers()
 @test "siglongjmp out of a handler during connect" {
 	never_answers siglongjmp
 }
+
+@test "as little stack as a coroutine, a thread or a signal handler may have: what is enough bare is enough" {
+	local kind
+
+	# stacks SHIM KIND BYTES NAME OPTION…: look up, connect, poll, ask, read, close; blocking and not, by poll, select and epoll; a datagram that is refused
+	stacks()
+	{
+		run "$1" "${@:5}" "$T/build/tests/e2e/stacks" run "$2" "$3" "$4" 80
+		expect_status 0
+		expect_output '4 pages read'
+	}
+	for kind in 'coroutine 8192' 'thread 16384' 'signal 8192'; do
+		# shellcheck disable=SC2086 # kind and size
+		{
+			stacks in_far $kind "$WEB_IP4"
+			stacks shim $kind web.far.test -q
+			stacks shim $kind web.far.test -q -o Optimistic=yes
+			stacks shim $kind web.far.test -q -o Report=file:/dev/null
+		}
+	done
+}

@@ -68,8 +68,13 @@ static void names(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
-		assert_string_equal(find_in(sample, table[i].name, AF_UNSPEC), table[i].found);
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		const char *name = table[i].name;
+
+		assert_string_equal(find_in(sample, name, AF_UNSPEC), table[i].found);
+		assert_int_equal(hosts_have(sample, strlen(sample), name, strlen(name)),
+				 table[i].found[0] != 0);
+	}
 }
 
 static void families(void **state)
