@@ -37,8 +37,8 @@ size_t hosts_whole(const char *data, size_t len);
 
 /*
  * Adds the addresses of `name` that `data` has, in the order of its lines, up to HOSTS_ADDRS, and what
- * else its lines call it as aliases; hosts_clear() *h before the first piece. `family`: AF_UNSPEC, AF_INET (then ::1 counts as 127.0.0.1, as in
- * glibc) or AF_INET6 (then dotted quads do not count).
+ * else its lines call it as aliases; hosts_clear() *h before the first piece. `family`: AF_UNSPEC,
+ * AF_INET (then ::1 counts as 127.0.0.1, as in glibc) or AF_INET6 (then dotted quads do not count).
  */
 void hosts_find(struct hosts *h, const char *data, size_t len, const char *name, size_t name_len,
 		int family);

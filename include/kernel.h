@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* kernel.h - numbers that are newer than some libc's headers; they are the kernel's (linux/in.h, linux/socket.h, ...). */
+/* kernel.h - numbers of the kernel's that are newer than some libc's headers. */
 #ifndef SOCKSHIM_KERNEL_H
 #define SOCKSHIM_KERNEL_H
 

@@ -39,8 +39,8 @@ struct session {
 };
 
 /*
- * Makes a session of `settings`, with or without room for events; `name` gets the value for SESSION_ENV. Removes files of earlier
- * sessions of the same user that nobody has mapped any more.
+ * Makes a session of `settings`, with or without room for events; `name` gets the value for SESSION_ENV.
+ * Removes files of earlier sessions of the same user that nobody has mapped any more.
  * Returns the mapping with all of it writable, or NULL with *error = -errno.
  */
 struct session *session_create(const struct settings *settings, bool audited,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* addr.c - one type for IPv4, IPv6 and v4-mapped addresses; networks. Their text is in addr_text.c. */
+/* addr.c - one type for IPv4, IPv6 and v4-mapped addresses; networks. Text is in addr_text.c. */
 #include "addr.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* doors.c - which Unix sockets, and names on D-Bus, are closed: nscd, resolved, avahi look names up for whoever asks. */
+/* doors.c - which Unix sockets and names on D-Bus are closed: those of who looks names up for others. */
 #include "doors.h"
 
 #include <stdint.h>
@@ -64,17 +64,24 @@ static uint8_t *find_name(uint8_t *message, size_t message_len, const char *name
 	return NULL;
 }
 
+/* The length of the name in an element of `n` bytes, behind BUS_WORD; 0: it is no name on D-Bus. */
+#define BUS_WORD (sizeof(DOORS_BUS) - 1)
+static size_t bus_name(const char *element, size_t n)
+{
+	return n > BUS_WORD && !strncmp(element, DOORS_BUS, BUS_WORD) ? n - BUS_WORD : 0;
+}
+
 size_t doors_bus(const char *list, void *message, size_t len, char name[static DOORS_PATTERN + 1])
 {
-	const size_t word = strlen(DOORS_BUS);
+	size_t n, name_len, found = 0;
 	uint8_t *last;
-	size_t n, found = 0;
 
 	for (; *list; list += list[n] ? n + 1 : n) {
 		n = strcspn(list, ",");
-		if (n <= word || n > DOORS_PATTERN || strncmp(list, DOORS_BUS, word) != 0)
+		name_len = bus_name(list, n);
+		if (!name_len || n > DOORS_PATTERN)
 			continue;
-		while ((last = find_name(message, len, list + word, n - word))) {
+		while ((last = find_name(message, len, list + BUS_WORD, name_len))) {
 			*last = *last == '_' ? '-' : '_';
 			memcpy(name, list, n);
 			name[n] = '\0';
@@ -87,17 +94,15 @@ size_t doors_bus(const char *list, void *message, size_t len, char name[static D
 const char *doors_check(const char *list)
 {
 	size_t n;
-	bool bus;
 
 	for (; *list; list += list[n] ? n + 1 : n) {
 		n = strcspn(list, ",");
 		if (n > DOORS_PATTERN)
 			return "a pattern over 127 bytes:";
-		bus = n > strlen(DOORS_BUS) && !strncmp(list, DOORS_BUS, strlen(DOORS_BUS));
-		if (!bus && (!strchr("/@*?", list[*list == '!']) || n == (*list == '!')))
-			return "a pattern begins with / (a path), @ (an abstract name) or *, after "
-			       "! if "
-			       "it lets pass:";
+		if (!bus_name(list, n) &&
+		    (!strchr("/@*?", list[*list == '!']) || n == (*list == '!')))
+			return "a pattern begins with / (a path), @ (an abstract name) or *, "
+			       "after ! if it lets pass:";
 		if (list[n] && !list[n + 1])
 			return "nothing behind the last comma:";
 	}

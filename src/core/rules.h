@@ -9,8 +9,8 @@
 struct addr rules_destination(const struct addr *to);
 
 /*
- * Fills in proxy, isolate, hold, pipeline and optimistic of *d: for each the first rule that matches and sets it
- * stands, else the global setting. Returns the route of the first rule that matches and has one.
+ * Fills in proxy, isolate, hold, pipeline and optimistic of *d: for each the first rule that matches and
+ * sets it stands, else the global setting. Returns the route of the first rule that matches and has one.
  */
 enum route rules_apply(const struct settings *s, const struct call *c, struct decision *d);
 

@@ -149,7 +149,7 @@ static int check_own(int fd)
 	return listens || ends_connected(fd) ? -EISCONN : 0;
 }
 
-/* Asked before it is found to wait still: the number may be another's, or that of a setuid program by now. */
+/* Asked before it is found to wait still: the number may be another's by now, or a setuid program's. */
 static bool is_stranger(const struct pending *p)
 {
 	struct ids ids;

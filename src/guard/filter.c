@@ -119,8 +119,10 @@ static void numbers(struct bpf *b, const uint32_t *nr, size_t count, enum label 
 #define ARCH_OWN AUDIT_ARCH_X86_64
 #define ARCH_OTHER AUDIT_ARCH_I386
 #define X32 0x40000000u
-/* socketcall, socket, bind, connect, listen, setsockopt, sendto, sendmsg, sendmmsg, io_uring_*, pidfd_getfd,
- * request_key */
+/*
+ * socketcall, socket, bind, connect, listen, setsockopt, sendto, sendmsg, sendmmsg, io_uring_*,
+ * pidfd_getfd, request_key
+ */
 static const uint32_t other_numbers[] = {
 	102, 345, 359, 361, 362, 363, 366, 369, 370, 425, 426, 427, SYS_pidfd_getfd, 287};
 #elif defined __aarch64__

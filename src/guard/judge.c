@@ -123,7 +123,7 @@ static bool is_low(const struct call *c)
 	return c->to.port && c->to.port < FIRST_FREE_PORT;
 }
 
-/* Ours is the right that counts in the kernel; it must not be lent. (A setuid program may have the number.) */
+/* Our right counts in the kernel; it must not be lent. (A setuid program may have the number by now.) */
 static bool may_bind(const struct request *rq, const struct call *c)
 {
 	return !is_low(c) || SYS0(SYS_geteuid) != 0 ||

@@ -15,7 +15,7 @@
 #define NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
 #define SYNC_WAKE_UP 1u /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP */
 
-/* What an epoll event is about: the upper 16 bits of its data. The others are the source's own: an index. */
+/* What an epoll event is about: the upper 16 bits of its data; the others are the source's own. */
 enum source {
 	SOURCE_WAKE = 1,
 	SOURCE_LISTENER,

@@ -4,8 +4,8 @@
  *
  * As in streams.c a cookie may stand in one of WINDOW places, and nobody tells us when a socket is
  * closed: when they are all taken, the kernel is asked which sockets there are. Few streams are under
- * way at a time, and not for long: the first PROGRESS_NEAR places are everybody's, so that a program that makes
- * one connection after another always writes to the same page.
+ * way at a time, and not for long: the first PROGRESS_NEAR places are everybody's, so that a program
+ * that makes one connection after another always writes to the same page.
  */
 #include "progress.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* session.c - the shared mapping of a session: made, found, checked. Its file is in session_file.c. */
+/* session.c - the shared mapping of a session: made, found, checked; its file is in session_file.c. */
 #include "session.h"
 
 #include <errno.h>

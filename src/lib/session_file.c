@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* session_file.c - the file that a session is mapped from: made, left behind by who was killed, removed. */
+/* session_file.c - the file that a session is mapped from: made, swept up, removed. */
 #include "session_file.h"
 
 #include <errno.h>

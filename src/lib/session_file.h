@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* session_file.h - the file that a session is mapped from: made, left behind by who was killed, removed. */
+/* session_file.h - the file that a session is mapped from: made, swept up, removed. */
 #ifndef SOCKSHIM_SESSION_FILE_H
 #define SOCKSHIM_SESSION_FILE_H
 

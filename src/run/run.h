@@ -76,8 +76,9 @@ int command_find(const char *name, char path[static PATH_MAX]);
 const char *command_escapes(enum program_kind kind);
 
 /*
- * environment.c: `env` with SOCKSHIM_SESSION set and, where the library is loadable, LD_PRELOAD. If it hands sockets to this process
- * (sd_listen_fds(3): LISTEN_PID), `own` becomes where the command's number must be put, else NULL.
+ * environment.c: `env` with SOCKSHIM_SESSION set and, where the library is loadable, LD_PRELOAD. If it
+ * hands sockets to this process (sd_listen_fds(3): LISTEN_PID), `own` becomes where the command's number
+ * must be put, else NULL.
  */
 char **environment_make(char **env, const char *library, bool loadable, const char *session,
 			char **own);

@@ -8,9 +8,10 @@
 
 #include "shim.h"
 
-#define BUS_PARTS 8 /* of a message, at most; libraries use three */
-#define BUS_LOOK                                                                                   \
-	2048 /* bytes of each part that are looked at: a name is in a header, or a first argument */
+/* Parts of a message, at most: libraries use three. */
+#define BUS_PARTS 8
+/* Bytes of each part that are looked at: a name is in a header, or a first argument. */
+#define BUS_LOOK 2048
 
 struct bus_copy {
 	struct msghdr msg;

@@ -5,7 +5,7 @@
 
 #include "shim.h"
 
-/* Moves the gate of a guarded session to its place; without it (or if that fails) the supervisor is asked. */
+/* Moves a guarded session's gate to its place; without it, or if that fails, the supervisor is asked. */
 void gate_map(const struct session *s);
 bool gate_is_open(void);
 
