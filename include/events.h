@@ -39,6 +39,22 @@ struct event {
 	char text[EVENT_TEXT];
 };
 
+/*
+ * event_fill.c: what an event says, whoever saw it, of a stream that begins on socket `fd`; of a call that
+ * was let pass; of one that was stopped. And its target in words.
+ */
+#define EVENT_TARGET 320
+struct call;
+struct decision;
+struct session;
+struct stream;
+void event_fill_stream(struct event *e, const struct session *s, const struct stream *st, int fd,
+		       char target[static EVENT_TARGET]);
+void event_fill_direct(struct event *e, const struct call *c, int fd,
+		       char target[static EVENT_TARGET]);
+void event_fill_attempt(struct event *e, const struct call *c, const struct decision *d,
+			char target[static EVENT_TARGET]);
+
 struct events; /* events_size() bytes of zeroed memory, aligned to 64 */
 
 size_t events_size(void);

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <linux/seccomp.h>
-#include <netinet/in.h>
 #include <stddef.h>
 
 #include "audit.h"
@@ -41,23 +40,14 @@ static void add(struct event *e, int32_t tid, const char *target, const char *mo
 
 void audit_attempt(const struct request *rq, const struct call *c, const struct decision *d)
 {
-	char target[320], module[256] = "";
-	struct bytes_out o = bytes_out_init(target, sizeof(target));
+	char target[EVENT_TARGET], module[256] = "";
 	struct event e;
 
 	if (!events())
 		return;
 	e = begin(EVENT_ATTEMPT, rq->caller.tid);
-	e.to = c->to;
-	e.call = c->kind;
 	e.nr = (int16_t)rq->data->nr;
-	e.reason = d->reason;
-	e.verdict = d->verdict;
-	e.error = (int16_t)d->error;
-	e.is_virtual = c->is_virtual;
-	if (d->reason < REASON_COUNT)
-		decide_target(&o, c);
-	bytes_put_end(&o);
+	event_fill_attempt(&e, c, d, target);
 	place_find(rq->caller.tid, rq->data->instruction_pointer, module, sizeof(module),
 		   &e.offset);
 	add(&e, rq->caller.tid, target, module);
@@ -65,24 +55,14 @@ void audit_attempt(const struct request *rq, const struct call *c, const struct 
 
 void audit_begin(const struct pending *p)
 {
-	const struct session *s = supervisor.session;
-	const struct stream *st = &p->stream;
-	char text[NAME_MAX_LEN + 1];
+	char target[EVENT_TARGET];
 	struct event e;
 
 	if (!events())
 		return;
 	e = begin(EVENT_BEGIN, p->caller.tid);
-	e.cookie = p->cookie;
-	e.to = st->to;
-	e.name = st->name;
-	e.proxy = st->proxy;
-	e.tcp = !s->settings.proxies[st->proxy % SETTINGS_PROXIES].path[0];
-	e.space = e.tcp ? sys_namespace(p->caller.fd) : 0;
-	e.call = CALL_CONNECT;
-	if (st->name < 0 || names_get(session_names(s), (uint32_t)st->name, text) < 0)
-		addr_print(&st->to, text);
-	add(&e, p->caller.tid, text, NULL);
+	event_fill_stream(&e, supervisor.session, &p->stream, p->caller.fd, target);
+	add(&e, p->caller.tid, target, NULL);
 }
 
 void audit_end(const struct pending *p, int error)
@@ -101,19 +81,15 @@ void audit_end(const struct pending *p, int error)
 
 void audit_direct(const struct request *rq, const struct call *c, uint64_t cookie)
 {
-	char text[ADDR_TEXT];
+	char target[EVENT_TARGET];
 	struct event e;
 
 	if (!events())
 		return;
 	e = begin(EVENT_DIRECT, rq->caller.tid);
 	e.cookie = cookie;
-	e.to = c->to;
-	e.call = c->kind;
-	e.tcp = c->protocol == IPPROTO_TCP;
-	e.space = e.tcp ? sys_namespace(rq->caller.fd) : 0;
-	addr_print(&c->to, text);
-	add(&e, rq->caller.tid, text, NULL);
+	event_fill_direct(&e, c, rq->caller.fd, target);
+	add(&e, rq->caller.tid, target, NULL);
 }
 
 void audit_unseen(int32_t tid)

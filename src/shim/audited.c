@@ -45,29 +45,14 @@ static struct event begin(enum event_kind kind)
 			      .nr = -1};
 }
 
-/* The host that a stream leads to: a name, or an address. */
-static const char *host_of(const struct session *s, const struct stream *st,
-			   char text[static NAME_MAX_LEN + 1])
-{
-	if (st->name < 0 || names_get(session_names(s), (uint32_t)st->name, text) < 0)
-		addr_print(&st->to, text);
-	return text;
-}
-
 TOLD void tell_begin(const struct session *s, struct events *t, const struct stream *st, int fd)
 {
-	char text[NAME_MAX_LEN + 1];
+	char target[EVENT_TARGET];
 	struct event e = begin(EVENT_BEGIN);
 
 	e.pid = sys_getpid();
-	e.cookie = st->cookie;
-	e.to = st->to;
-	e.name = st->name;
-	e.proxy = st->proxy;
-	e.tcp = !s->settings.proxies[st->proxy % SETTINGS_PROXIES].path[0];
-	e.space = e.tcp ? sys_namespace(fd) : 0;
-	e.call = st->command == SOCKS_CONNECT ? CALL_CONNECT : CALL_LOOKUP;
-	events_add(t, &e, here_exe(), host_of(s, st, text), NULL);
+	event_fill_stream(&e, s, st, fd, target);
+	events_add(t, &e, here_exe(), target, NULL);
 }
 
 void audit_begin(const struct session *s, const struct stream *st, int fd)
@@ -99,17 +84,13 @@ void audit_end(const struct session *s, const struct stream *st, int error)
 
 TOLD void tell_direct(struct events *t, int fd, const struct call *c)
 {
-	char text[ADDR_TEXT];
+	char target[EVENT_TARGET];
 	struct event e = begin(EVENT_DIRECT);
 
 	e.pid = sys_getpid();
 	e.cookie = sys_cookie(fd);
-	e.to = c->to;
-	e.call = c->kind;
-	e.tcp = c->protocol == IPPROTO_TCP;
-	e.space = e.tcp ? sys_namespace(fd) : 0;
-	addr_print(&c->to, text);
-	events_add(t, &e, here_exe(), text, NULL);
+	event_fill_direct(&e, c, fd, target);
+	events_add(t, &e, here_exe(), target, NULL);
 }
 
 void audit_direct(int fd, const struct call *c)
@@ -139,19 +120,11 @@ static void report_attempt(const struct session *s, const struct call *c, const 
 TOLD void tell_refused(const struct session *s, const struct call *c, const struct decision *d)
 {
 	struct events *t = session_events(s);
-	char target[320], module[256] = "";
-	struct bytes_out o = bytes_out_init(target, sizeof(target));
+	char target[EVENT_TARGET], module[256] = "";
 	struct event e = begin(EVENT_ATTEMPT);
 
 	e.pid = sys_getpid();
-	e.to = c->to;
-	e.call = c->kind;
-	e.reason = d->reason;
-	e.verdict = d->verdict;
-	e.error = (int16_t)d->error;
-	e.is_virtual = c->is_virtual;
-	decide_target(&o, c);
-	bytes_put_end(&o);
+	event_fill_attempt(&e, c, d, target);
 	place_find(0, find_caller(), module, sizeof(module), &e.offset);
 	if (t)
 		events_add(t, &e, here_exe(), target, module);
