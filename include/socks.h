@@ -64,6 +64,7 @@ struct socks {
 	int16_t error;	/* errno when failed, else 0 */
 	uint8_t head[8];
 	uint8_t reason; /* enum socks_reason */
+	uint8_t ahead;	/* bytes of the next reply that may be read with this one */
 };
 
 /* What RESOLVE and RESOLVE_PTR give, and CONNECT's bound address. */

@@ -19,6 +19,8 @@ void socks_expect(struct socks *s, enum phase phase, const struct socks_request 
 {
 	s->phase = (uint8_t)phase;
 	s->sent = s->got = 0;
+	/* To a request that is sent already a reply comes, or nothing more. */
+	s->ahead = phase != PHASE_REPLY && socks_requested(s, rq) ? SOCKS5_REPLY_LEAST : 0;
 	if (phase != PHASE_REPLY)
 		s->need = phase == PHASE_METHOD ? METHOD_REPLY : AUTH_REPLY;
 	else
@@ -41,7 +43,7 @@ static void fail_version(struct socks *s, const struct socks_request *rq, uint8_
 static void send_next(struct socks *s, enum phase phase)
 {
 	s->phase = (uint8_t)phase;
-	s->sent = s->got = s->need = 0;
+	s->sent = s->got = s->need = s->ahead = 0;
 }
 
 static void send_request(struct socks *s, const struct socks_request *rq, bool is_sent)

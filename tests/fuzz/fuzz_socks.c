@@ -315,14 +315,18 @@ static void send_piece(struct run *r, const struct socks_request *rq, uint32_t *
 	}
 }
 
-/* The bytes that may be read: those of a two-byte reply, else what the final reply has at least. */
+/*
+ * The bytes that may be read: those of a two-byte reply, else what the final reply has at least; both
+ * if the request is on its way before its turn.
+ */
 static size_t may_read(const struct run *r, const struct socks_request *rq, const uint8_t *d)
 {
 	bool v5 = rq->protocol == SOCKS_V5;
 	size_t final = !v5 ? 0 : r->used >= 2 && d[1] == 2 ? 4 : 2;
+	bool early = rq->pipeline && (!rq->credentials || r->used >= 2);
 
 	if (r->used < final)
-		return 2 - r->used % 2;
+		return 2 - r->used % 2 + (early ? least(rq, d + final, 0) : 0);
 	return final + least(rq, d + final, r->used - final) - r->used;
 }
 

@@ -214,8 +214,31 @@ static void pipelines_without_credentials(void **state)
 		assert_false(socks_requested(&s, &rq));
 		sends(&s, &rq, step, B("\5\1\0\5\1\0\3\13example.com\x12\x34"));
 		assert_true(socks_requested(&s, &rq));
+		assert_int_equal(socks_want(&s), 2 + 7);
 		assert_int_equal(feed(&s, &rq, step, B("\5\0\5\0\0\1\1\2\3\4\0\1rest"), NULL), 12);
 		assert_int_equal(socks_next(&s), SOCKS_DONE);
+	}
+}
+
+/* A whole reply may have 7 bytes: what follows it is the program's, however early it comes. */
+static void pipelined_replies_end_where_they_end(void **state)
+{
+	struct socks_request rq = connect5();
+	struct socks s;
+
+	(void)state;
+	rq.pipeline = true;
+	for (size_t step = 1; step < 25; step++) {
+		socks_begin(&s, &rq);
+		sends(&s, &rq, step, B("\5\1\0\5\1\0\3\13example.com\x12\x34"));
+		assert_int_equal(feed(&s, &rq, step, B("\5\0\5\0\0\3\0\0\1rest"), NULL), 9);
+		assert_int_equal(socks_next(&s), SOCKS_DONE);
+		socks_begin(&s, &rq);
+		sends(&s, &rq, step, B("\5\1\0\5\1\0\3\13example.com\x12\x34"));
+		feed(&s, &rq, step, B("\5\xff\5\0\0\3\0\0\1rest"), NULL);
+		assert_int_equal(socks_next(&s), SOCKS_FAILED);
+		assert_int_equal(s.error, EACCES);
+		assert_false(s.replied);
 	}
 }
 
@@ -234,6 +257,7 @@ static void pipelines_with_credentials(void **state)
 		assert_false(socks_requested(&s, &rq));
 		sends(&s, &rq, step, B("\1\2me\4pass\5\1\0\3\13example.com\x12\x34"));
 		assert_true(socks_requested(&s, &rq));
+		assert_int_equal(socks_want(&s), 2 + 7);
 		assert_int_equal(feed(&s, &rq, step, B("\1\0\5\0\0\1\1\2\3\4\0\1rest"), NULL), 12);
 		assert_int_equal(socks_next(&s), SOCKS_DONE);
 	}
@@ -715,6 +739,7 @@ int main(void)
 		cmocka_unit_test(authenticates),
 		cmocka_unit_test(credentials_are_bytes),
 		cmocka_unit_test(pipelines_without_credentials),
+		cmocka_unit_test(pipelined_replies_end_where_they_end),
 		cmocka_unit_test(pipelines_with_credentials),
 		cmocka_unit_test(socks4a),
 		cmocka_unit_test(longest_messages_fit),
