@@ -7,6 +7,7 @@
 #include <sys/un.h>
 
 #include "audited.h"
+#include "pend.h"
 #include "sys.h"
 
 long libc_result(long result)
@@ -48,12 +49,15 @@ static void call_path(struct call *c, const struct sockaddr_un *to, socklen_t le
 /*
  * Type and protocol of a socket. Only TCP's own has TCP_REPAIR, which anybody may read: one call tells
  * the most usual kind from all others, also from the raw sockets of its protocol and from MPTCP's.
+ * None tells it where it is connected: should another socket have taken its number unseen, it is
+ * connected to the proxy, and greets nobody else.
  */
 static bool ask_kind(int fd, struct call *c)
 {
 	int repair;
 
-	if (sys_getsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &repair, sizeof(repair)) >= 0) {
+	if ((c->kind == CALL_CONNECT && fds_tcp(fd)) ||
+	    sys_getsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &repair, sizeof(repair)) >= 0) {
 		c->type = SOCK_STREAM;
 		c->protocol = IPPROTO_TCP;
 		return true;

@@ -24,6 +24,7 @@ struct bits {
 	_Atomic uint64_t maybe;
 	_Atomic uint64_t copies; /* another number may be the same socket */
 	_Atomic uint64_t owned;	 /* nobody else can have it */
+	_Atomic uint64_t tcp;	 /* socket(2) made it, of TCP */
 };
 
 struct fds {
@@ -163,28 +164,39 @@ void fds_each(void (*each)(int fd, void *arg), void *arg)
 }
 
 /* Numbers beyond those that are followed have no bit. */
-static void set_owned(struct fds *f, int fd, bool on)
+static struct bits *bits_of(struct fds *f, int fd)
 {
-	if (!f || fd < 0 || fd >= PEND_FDS)
-		return;
+	return f && fd >= 0 && fd < PEND_FDS ? &f->bits[fd / BITS] : NULL;
+}
+
+static struct bits *bits_known(int fd)
+{
+	return bits_of(atomic_load_explicit(&the_fds, memory_order_acquire), fd);
+}
+
+static void set_bit(_Atomic uint64_t *of, int fd, bool on)
+{
 	if (on) {
 		note_highest(fd);
-		atomic_fetch_or(&f->bits[fd / BITS].owned, bit(fd));
-	} else if (f->bits[fd / BITS].owned & bit(fd)) {
-		atomic_fetch_and(&f->bits[fd / BITS].owned, ~bit(fd));
+		atomic_fetch_or(of, bit(fd));
+	} else if (*of & bit(fd)) {
+		atomic_fetch_and(of, ~bit(fd));
 	}
 }
 
 bool fds_owned(int fd)
 {
-	struct fds *f = atomic_load_explicit(&the_fds, memory_order_acquire);
+	struct bits *b = bits_known(fd);
 
-	return f && fd >= 0 && fd < PEND_FDS && f->bits[fd / BITS].owned & bit(fd);
+	return b && b->owned & bit(fd);
 }
 
 void fds_disown(int fd)
 {
-	set_owned(atomic_load_explicit(&the_fds, memory_order_acquire), fd, false);
+	struct bits *b = bits_known(fd);
+
+	if (b)
+		set_bit(&b->owned, fd, false);
 }
 
 void fds_disown_all(void)
@@ -194,6 +206,30 @@ void fds_disown_all(void)
 	for (int word = 0; f && word <= highest / BITS; word++)
 		if (f->bits[word].owned)
 			f->bits[word].owned = 0;
+}
+
+bool fds_tcp(int fd)
+{
+	struct bits *b = bits_known(fd);
+
+	return b && b->tcp & bit(fd);
+}
+
+void fds_set_tcp(int fd, bool tcp)
+{
+	struct bits *b = tcp ? bits_of(fds_get(), fd) : bits_known(fd);
+
+	if (b)
+		set_bit(&b->tcp, fd, tcp);
+}
+
+void fds_forget_tcp(void)
+{
+	struct fds *f = atomic_load_explicit(&the_fds, memory_order_acquire);
+
+	for (int word = 0; f && word <= highest / BITS; word++)
+		if (f->bits[word].tcp)
+			f->bits[word].tcp = 0;
 }
 
 void fds_suspect(int fd)
@@ -215,7 +251,8 @@ void fds_copied(int old, int copy)
 		return;
 	fds_suspect(old);
 	fds_suspect(copy);
-	set_owned(f, copy, fds_owned(old));
+	set_bit(&bits_of(f, copy)->owned, copy, fds_owned(old));
+	set_bit(&bits_of(f, copy)->tcp, copy, fds_tcp(old));
 	if (fds_maybe(old)) {
 		fds_mark(copy);
 		pend_copied(copy);
@@ -230,6 +267,7 @@ void fds_fresh(int fd)
 
 	if (!f || fd < 0 || fd >= PEND_FDS)
 		return;
+	set_bit(&bits_of(f, fd)->tcp, fd, false);
 	for (int i = 0; i < REGS_EACH; i++)
 		noted |= __atomic_load_n(&f->regs[fd][i].epoll, __ATOMIC_RELAXED) ||
 			 (uint32_t)__atomic_load_n(&f->regs[fd][i].state, __ATOMIC_RELAXED);
@@ -239,7 +277,10 @@ void fds_fresh(int fd)
 
 void fds_own(int fd)
 {
-	set_owned(fds_get(), fd, true);
+	struct bits *b = bits_of(fds_get(), fd);
+
+	if (b)
+		set_bit(&b->owned, fd, true);
 }
 
 struct copies {

@@ -262,6 +262,7 @@ static int check(int dirfd, const char *path)
 	bool allowed = s && s->settings.unwrappable == UNWRAPPABLE_ALLOW;
 	int kind;
 
+	fds_forget_tcp(); /* a vfork child's are not its parent's */
 	if (pend_any())
 		settle_for(dirfd, path);
 	if (allowed && (s->gate || !s->audited))

@@ -65,6 +65,7 @@ static void take(int fd)
 	struct call c;
 	char words[256];
 
+	fds_set_tcp(fd, false);
 	fds_disown(fd); /* and a stream under way may come from another process */
 	fds_adopt(fd, NULL);
 	if (inherit_judge(here(), fd, &c, &d) == VERDICT_PASS)

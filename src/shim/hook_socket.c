@@ -30,8 +30,10 @@ WRAP int socket(int domain, int type, int protocol)
 	before = tcp ? others_before() : 0;
 	fd = real.socket(domain, type, protocol);
 	fds_fresh(fd);
-	if (tcp)
+	if (tcp) {
 		others_fresh(fd, before);
+		fds_set_tcp(fd, !protocol || protocol == IPPROTO_TCP);
+	}
 	return fd;
 }
 

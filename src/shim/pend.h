@@ -78,6 +78,14 @@ void fds_own(int fd);			       /* ours alone: others.c */
 bool fds_owned(int fd);
 void fds_disown(int fd);
 void fds_disown_all(void);
+/*
+ * Did socket(2) make it, of TCP? A hint: what is put in its place by an inline system call is not seen,
+ * so only who sends to nobody but the proxy may go by it. A vfork child notes its own in its parent's
+ * memory, until it calls execve(2).
+ */
+bool fds_tcp(int fd);
+void fds_set_tcp(int fd, bool tcp);
+void fds_forget_tcp(void);
 void fds_suspect(int fd);	      /* it may have copies that nobody saw made */
 void fds_adopt(int fd, void *unused); /* marks it if its stream is under way */
 /* This process's number; no call where `thread`, which asks, is its first. */

@@ -39,6 +39,34 @@ works()
 	expect_status 0
 }
 
+@test "a UDP socket that takes the number of a TCP socket is refused as one, however it took it" {
+	local case
+
+	check()
+	{
+		run shim -q -o Guard="$1" "$T/build/tests/e2e/kinds" "$2" "$WEB_IP4"
+		expect_status 0
+		expect_output 'Network is unreachable'
+	}
+	for case in dup2 dup3 fcntl socket thread message vfork; do
+		both check off "$case"
+		check auto "$case"
+	done
+	quiet
+}
+
+@test "one that took it by inline system calls is told nothing but what the proxy is told" {
+	local guard
+
+	for guard in off auto; do
+		run shim -q -o Guard="$guard" -o HandshakeTimeout=0.5 "$T/build/tests/e2e/kinds" unseen "$WEB_IP4"
+		expect_status 0
+		[[ "$output" != connected* ]] || fail "$output"
+	done
+	_packets | grep ' out ' | grep -v " $PROXY_IP\.$PROXY_PORT " && fail 'more than that'
+	assert_no_dns_questions
+}
+
 @test "a plain stream by name" {
 	works plain
 }
