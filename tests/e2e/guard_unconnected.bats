@@ -196,25 +196,22 @@ maker()
 	quiet
 }
 
+# ask_often WAY COUNT OUTPUT
+ask_often()
+{
+	LIMIT=60 run shim -q "$T/build/tests/e2e/static_ask" "$1" "$PROG_DNS" 53 "$2"
+	expect_output "$3"
+}
+
 @test "the address in memory changes while it is judged" {
-	check()
-	{
-		LIMIT=60 run shim -q "$T/build/tests/e2e/static_ask" race "$PROG_DNS" 53 "$1"
-		expect_output 'both ways'
-	}
-	AS=root check 2000
-	AS=user check 20000
+	AS=root ask_often race 2000 'both ways'
+	AS=user ask_often race 20000 'both ways'
 	quiet
 }
 
 @test "the descriptor is another socket by the time it is replaced" {
-	check()
-	{
-		LIMIT=60 run shim -q "$T/build/tests/e2e/static_ask" swapped "$PROG_DNS" 53 "$1"
-		expect_output '0 past it'
-	}
-	AS=root check 500
-	AS=user check 10000
+	AS=root ask_often swapped 500 '0 past it'
+	AS=user ask_often swapped 10000 '0 past it'
 	quiet
 }
 
