@@ -45,6 +45,19 @@ atomic_bool pend_limits;
 static _Atomic(struct fds *) the_fds;
 static atomic_int highest; /* number with a bit of either kind, since the start */
 
+/*
+ * Whose memory it is that is new, or that no process has written its number to since the fork. The first that looks may be
+ * a vfork child (a fork that starts a program does nothing else): it has its parent's. Where kcmp(2)
+ * is not to be had it is taken for a process of its own.
+ */
+static int32_t whose(int32_t pid)
+{
+	const int same_memory = 1; /* <linux/kcmp.h> */
+	int32_t parent = (int32_t)SYS0(SYS_getppid);
+
+	return !confined && SYS5(SYS_kcmp, pid, parent, same_memory, 0, 0) == 0 ? parent : pid;
+}
+
 static struct fds *fds_make(void)
 {
 	struct fds *none = NULL, *f;
@@ -55,7 +68,7 @@ static struct fds *fds_make(void)
 		return NULL;
 	f = (struct fds *)at;
 	SYS3(SYS_madvise, f, sizeof(f->page), MADV_WIPEONFORK);
-	f->pid = sys_getpid();
+	f->pid = whose(sys_getpid());
 	f->seen =
 		__atomic_load_n(__atomic_load_n(&others_seen, __ATOMIC_ACQUIRE), __ATOMIC_RELAXED);
 	if (atomic_compare_exchange_strong(&the_fds, &none, f)) {
@@ -85,7 +98,7 @@ bool fds_borrowed_by(int32_t pid)
 	if (!f)
 		return false;
 	if (!f->pid)
-		f->pid = pid;
+		f->pid = whose(pid);
 	return f->pid != pid;
 }
 

@@ -80,7 +80,7 @@ SLOWLY bool others_look(void)
 		if (!seen)
 			join(s);
 		look_through(s);
-		if (!fds_borrowed() || !seen)
+		if (!fds_borrowed())
 			__atomic_compare_exchange_n(others_seen, &was, begun, false,
 						    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 		if (!owed)

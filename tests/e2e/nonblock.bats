@@ -170,6 +170,36 @@ cases()
 	both cases 52 shared
 }
 
+@test "whose descriptors they are: a fork that begins with a vfork; the first copy of all made in a vfork child" {
+	check()
+	{
+		run shim "$T/build/tests/e2e/forks" first web.far.test 80
+		expect_status 0
+		expect_output ''
+	}
+	proxy_up embedded --hold 2
+	both check
+	proxy_up embedded
+	run in_prog --root strace -f -e trace=newfstatat,getdents64 -o "$T/tmp/calls" \
+		"$T/build/sockshim" -q -p "$PROXY" "$T/build/tests/e2e/forks" made web.far.test 80
+	expect_status 0
+	# each look at all descriptors is one or two
+	[ "$(grep -cE 'newfstatat|getdents64' "$T/tmp/calls")" -lt 200 ] || fail "$(tail -n 5 "$T/tmp/calls")"
+}
+
+@test "threads that connect in every way, fork, vfork and exec meanwhile, with a signal each millisecond" {
+	check()
+	{
+		run shim -q "$@" "$T/build/tests/e2e/forks" storm web.far.test 80 100 "${SEED:-$RANDOM}"
+		expect_status 0
+		expect_output '100 right, 0 wrong'
+	}
+	proxy_up embedded --delay 3
+	check
+	check -o Optimistic=yes
+	check -o Guard=off -o Report=file:/dev/null
+}
+
 @test "random sequences of calls: a connection in progress behaves as the kernel's own" {
 	check()
 	{

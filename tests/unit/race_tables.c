@@ -59,11 +59,7 @@ void pend_met(int fd)
 
 static uint32_t seen = 1;
 uint32_t *others_seen = &seen;
-
-void held_settle(int fd)
-{
-	(void)fd;
-}
+bool confined;
 
 static void see(bool good, const char *what)
 {
