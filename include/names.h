@@ -34,6 +34,9 @@ bool names_valid(const char *name, size_t len);
 int names_add(struct names *t, const char *name, size_t len, uint32_t now,
 	      bool (*in_use)(void *arg, uint32_t index), void *arg);
 
+/* No more addresses are given out than `net` has. To be called before the first name. */
+void names_bound(struct names *t, const struct net *net);
+
 /* Finds without adding; -ENOENT. */
 int names_find(struct names *t, const char *name, size_t len);
 

@@ -37,7 +37,8 @@ struct slot {
 struct names {
 	uint32_t count; /* slots given out */
 	uint32_t hand;	/* where the search for an old slot goes on */
-	uint32_t unused[14];
+	uint32_t bound; /* slots that may be given out; 0: all */
+	uint32_t unused[13];
 	uint32_t buckets[BUCKETS]; /* 0, or hash bits and the slot's index + 1 */
 	struct slot slots[NAMES_SLOTS];
 };
@@ -52,6 +53,13 @@ struct key {
 	uint32_t words;
 	uint64_t text[WORDS];
 };
+
+static uint32_t slots_of(const struct names *t)
+{
+	uint32_t bound = SHARED_LOAD_RELAXED(&t->bound);
+
+	return bound && bound < NAMES_SLOTS ? bound : NAMES_SLOTS;
+}
 
 size_t names_size(void)
 {
@@ -184,12 +192,20 @@ static uint32_t slot_age(const struct slot *s, uint32_t now)
 	return age <= INT32_MAX ? age : 0;
 }
 
+void names_bound(struct names *t, const struct net *net)
+{
+	unsigned int room = net->bits < 128 ? 128u - net->bits : 0;
+
+	if (room < 32 && 1u << room < slots_of(t))
+		SHARED_STORE(&t->bound, 1u << room);
+}
+
 /* The oldest slot of the window that is not in `tried`; NAMES_SLOTS if there is none. */
 static uint32_t oldest(const struct names *t, uint32_t first, uint32_t now, uint32_t *tried)
 {
 	uint32_t best = NAMES_SLOTS, age = 0;
 
-	for (uint32_t i = 0; i < WINDOW; i++) {
+	for (uint32_t i = 0; i < WINDOW && first + i < slots_of(t); i++) {
 		const struct slot *s = &t->slots[first + i];
 
 		if (*tried & 1u << i || seqlock_odd(SHARED_LOAD(&s->seq)))
@@ -208,9 +224,11 @@ static uint32_t oldest(const struct names *t, uint32_t first, uint32_t now, uint
 static int recycle(struct names *t, uint32_t now, bool (*in_use)(void *arg, uint32_t index),
 		   void *arg, uint32_t *seq)
 {
-	for (uint32_t i = 0; i < NAMES_SLOTS / WINDOW; i++) {
+	uint32_t windows = (slots_of(t) + WINDOW - 1) / WINDOW;
+
+	for (uint32_t i = 0; i < windows; i++) {
 		uint32_t turn = __atomic_fetch_add(&t->hand, 1, __ATOMIC_RELAXED);
-		uint32_t first = turn % (NAMES_SLOTS / WINDOW) * WINDOW;
+		uint32_t first = turn % windows * WINDOW;
 		uint32_t tried = 0, index;
 
 		while ((index = oldest(t, first, now, &tried)) < NAMES_SLOTS) {
@@ -231,9 +249,9 @@ static int claim(struct names *t, uint32_t now, bool (*in_use)(void *arg, uint32
 	uint32_t index = SHARED_LOAD_RELAXED(&t->count);
 
 	*seq = 0;
-	if (index < NAMES_SLOTS)
+	if (index < slots_of(t))
 		index = __atomic_fetch_add(&t->count, 1, __ATOMIC_RELAXED);
-	if (index < NAMES_SLOTS && seqlock_claim(&t->slots[index].seq, 0))
+	if (index < slots_of(t) && seqlock_claim(&t->slots[index].seq, 0))
 		return (int)index;
 	return recycle(t, now, in_use, arg, seq);
 }
@@ -306,7 +324,7 @@ uint32_t names_count(const struct names *t)
 {
 	uint32_t count = SHARED_LOAD_RELAXED(&t->count);
 
-	return count < NAMES_SLOTS ? count : NAMES_SLOTS;
+	return count < slots_of(t) ? count : slots_of(t);
 }
 
 /* The last 32 bits of an address, as a number. */

@@ -80,8 +80,11 @@ static void fill(struct session *s, const struct settings *settings, bool audite
 	s->size = whole_size(audited);
 	s->audited = audited;
 	s->owner = sys_getpid();
-	if (settings)
+	if (settings) {
 		copy_settings(&s->settings, settings);
+		names_bound(session_names(s), &s->settings.virtual4);
+		names_bound(session_names(s), &s->settings.virtual6);
+	}
 	note_report(s);
 }
 

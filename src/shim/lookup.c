@@ -141,9 +141,12 @@ static int answer(const struct session *s, const struct decision *d, const struc
 			      (uint32_t)(sys_now() / 1000000000u), streams_uses_name,
 			      session_streams(s));
 
-	if (index < 0)
-		return EAI_MEMORY;
 	set_name(found, c->name, c->name_len);
+	if (index < 0) {
+		log_texts(LOG_WARN, here_name(), ": names table full: no address for ",
+			  found->canonical, (char *)NULL);
+		return EAI_MEMORY;
+	}
 	if (s->settings.resolve == RESOLVE_REMOTE)
 		return resolve_remote(d, index, family, found);
 	if (!names_addr(virtual_net(s, d, family), (uint32_t)index, &a))

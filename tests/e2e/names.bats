@@ -292,6 +292,28 @@ os.execlp("curl", "curl", "-sS", "http://web.far.test/")'
 	quiet
 }
 
+@test "a small network: the oldest address comes again, but none that a stream needs; without any, one line" {
+	check()
+	{
+		run shim -o VirtualAddrNetworkIPv4=198.18.0.0/31 "$PYTHON" -c '
+import socket
+def address(name):
+    try:
+        return socket.getaddrinfo(name, 80, socket.AF_INET, socket.SOCK_STREAM)[0][4]
+    except OSError as error:
+        return error.errno == socket.EAI_MEMORY
+first = socket.create_connection(address("web.far.test"))
+others = {address("name%d.far.test" % i)[0] for i in range(100)}
+print(first.getpeername()[0] in others, len(others))
+second = socket.create_connection(address("dual.far.test"))
+print(address("web.far.test") == first.getpeername(), address("none.far.test"))'
+		expect_match "$output" $'False 1\n'
+		expect_match "$output" 'True True'
+		expect_match "$output" 'names table full: no address for none.far.test'
+	}
+	both check
+}
+
 @test "Resolve remote asks the proxy" {
 	look_remote()
 	{

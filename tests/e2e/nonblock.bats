@@ -158,6 +158,40 @@ cases()
 	expect_output "$1 cases"
 }
 
+@test "who waits for a connection in progress sleeps: a few system calls, whatever it waits with" {
+	proxy_use fake
+	check()
+	{
+		local log=$T/tmp/waits.${AS:-root}
+
+		run shim -q -o Guard=off strace -qq -o "$log" "$PYTHON" -c '
+import select, socket, struct
+s = socket.socket()
+s.setblocking(False)
+s.connect_ex(("203.0.113.80", 80))
+poll = select.poll()
+poll.register(s, select.POLLIN | select.POLLOUT)
+poll.poll(100)
+select.select([s], [s], [s], 0.1)
+inner, edge, outer = [select.epoll() for _ in range(3)]
+inner.register(s, select.EPOLLIN | select.EPOLLOUT)
+edge.register(s, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
+outer.register(inner, select.EPOLLIN)
+print([len(e.poll(0.1)) for e in (inner, edge, outer)])
+s.setblocking(True)
+for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+    s.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", 0, 100000))
+for call in (lambda: s.send(b"x"), lambda: s.recv(1), lambda: s.connect(("203.0.113.80", 80))):
+    try:
+        call()
+    except OSError as error:
+        print(error.errno)'
+		expect_output $'[0, 0, 0]\n11\n11\n114'
+		[ "$(grep -cE '^(p?poll|p?select6?|epoll_p?wait2?|recvfrom)\(' "$log")" -lt 60 ] || fail "$(cat "$log")"
+	}
+	both check
+}
+
 @test "threads, epolls, signals and a connection in progress" {
 	both cases 61 pending
 }

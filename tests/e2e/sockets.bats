@@ -138,6 +138,32 @@ works()
 	works pass-fd
 }
 
+@test "descriptors that are peeked at and received, or not: none too many, none too few" {
+	check()
+	{
+		run shim -q "$PYTHON" -c '
+import array, os, socket
+a, b = socket.socketpair()
+s = socket.socket()
+def sent():
+    a.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [s.fileno(), 1]))])
+def received(flags):
+    fds = array.array("i")
+    for c in b.recvmsg(1, 100, flags)[1]:
+        fds.frombytes(c[2])
+    for fd in fds:
+        os.close(fd)
+    return len(fds)
+before = os.listdir("/proc/self/fd")
+sent()
+print([received(f) for f in (socket.MSG_PEEK, socket.MSG_PEEK, 0)], os.listdir("/proc/self/fd") == before)
+sent()
+print(b.recv(1, socket.MSG_PEEK), b.recv(1), os.listdir("/proc/self/fd") == before)'
+		expect_output $'[2, 2, 2] True\nb\'x\' b\'x\' True'
+	}
+	both check
+}
+
 @test "names and streams across fork" {
 	works fork
 }

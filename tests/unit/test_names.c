@@ -177,6 +177,35 @@ static void reuse(void **state)
 	drop(t);
 }
 
+static bool odd(void *asked, uint32_t index)
+{
+	(*(unsigned int *)asked)++;
+	return index % 2;
+}
+
+/* Of a small network no address is given that it does not have: the oldest ones come again. */
+static void bounded(void **state)
+{
+	const struct net nets[] = {{.bits = 96 + 24}, {.bits = 64}, {.bits = 96 + 27}};
+	struct names *t = table();
+	unsigned int asked = 0;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		names_bound(t, &nets[i]);
+	for (unsigned int i = 0; i < 32; i++)
+		assert_int_equal(number(t, i, 1 + i, NULL, NULL), i);
+	for (unsigned int i = 32; i < 200; i++)
+		assert_int_equal(number(t, i, 100, odd, &asked) % 2, 0);
+	assert_int_equal(names_count(t), 32);
+	for (unsigned int i = 1; i < 32; i += 2)
+		assert_int_equal(number(t, i, 200, NULL, NULL), i);
+	asked = 0;
+	assert_int_equal(number(t, 1u << 30, 200, everything, &asked), -ENOSPC);
+	assert_int_equal(asked, 32);
+	drop(t);
+}
+
 /* Many times around: every name that was just added is found, whatever the buckets look like. */
 static void churn(void **state)
 {
@@ -354,11 +383,12 @@ static void killed(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(valid),      cmocka_unit_test(add_and_find),
-		cmocka_unit_test(lengths),    cmocka_unit_test(reuse),
-		cmocka_unit_test(churn),      cmocka_unit_test(addresses),
-		cmocka_unit_test(small_nets), cmocka_unit_test(rubbish),
-		cmocka_unit_test(threads),    cmocka_unit_test(killed),
+		cmocka_unit_test(valid),     cmocka_unit_test(add_and_find),
+		cmocka_unit_test(lengths),   cmocka_unit_test(reuse),
+		cmocka_unit_test(bounded),   cmocka_unit_test(churn),
+		cmocka_unit_test(addresses), cmocka_unit_test(small_nets),
+		cmocka_unit_test(rubbish),   cmocka_unit_test(threads),
+		cmocka_unit_test(killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
