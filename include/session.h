@@ -12,6 +12,7 @@
 #define SOCKSHIM_SESSION_H
 
 #include "attempts.h"
+#include "listeners.h"
 #include "lookups.h"
 #include "names.h"
 #include "settings.h"
@@ -35,7 +36,7 @@ struct session {
 	bool unprivileged; /* setuid programs get no privilege (PR_SET_NO_NEW_PRIVS) */
 	uint16_t library;  /* see session_library() */
 	struct settings settings;
-	/* names, streams, attempts, lookups, progresses and events follow, each on pages of its own */
+	/* names, streams, attempts, lookups and listeners, progresses, events follow, each on pages of its own */
 };
 
 /*
@@ -92,6 +93,7 @@ int32_t session_call_name(const struct session *s, struct call *c,
 struct streams *session_streams(const struct session *s);
 struct attempts *session_attempts(const struct session *s);
 struct lookups *session_lookups(const struct session *s);
+struct listeners *session_listeners(const struct session *s);
 struct progresses *session_progresses(const struct session *s);
 struct events *session_events(const struct session *s); /* NULL if it is not audited */
 

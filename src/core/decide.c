@@ -42,7 +42,7 @@ static const struct {
 	[REASON_DIRECT] = {EHOSTUNREACH, "Direct, but the name was answered with a virtual address",
 			   "match it by host alone: port is not known when a name is looked up"},
 	[REASON_NAME] = {EHOSTUNREACH, "not a host name that can be asked for", ""},
-	[REASON_UNIX] = {ENOENT, "what listens there asks the network by itself",
+	[REASON_UNIX] = {ENOENT, "what listens there reaches the network past the proxy",
 			 "see UnixSockets"},
 	[REASON_INHERITED] = {EACCES, "a connection past the proxy that the program did not make",
 			      "set Inherited allow"},

@@ -46,21 +46,30 @@ bool doors_closed(const char *list, const char *path, size_t len)
 	return false;
 }
 
-/* A string of D-Bus: its length in 32 bits of either order, its bytes, NUL. */
-static bool is_string(const uint8_t *at, size_t len)
+/* The length of the string of D-Bus at `at`: 32 bits of either order, its bytes, NUL. 0: it is none. */
+static size_t string_len(const uint8_t *at, size_t room)
 {
 	size_t high = (size_t)at[-4] << 24 | (size_t)at[-3] << 16 | (size_t)at[-2] << 8 | at[-1];
 	size_t low = (size_t)at[-1] << 24 | (size_t)at[-2] << 16 | (size_t)at[-3] << 8 | at[-4];
+	size_t len = high < low ? high : low;
 
-	return (high == len || low == len) && !at[len];
+	return len < room && !at[len] ? len : 0;
 }
 
-/* The last byte of the name in the message, or NULL. */
+/* The last byte in the message of the name, or of what names begin with if a * follows; or NULL. */
 static uint8_t *find_name(uint8_t *message, size_t message_len, const char *name, size_t len)
 {
-	for (size_t i = 4; i + len < message_len; i++)
-		if (!memcmp(message + i, name, len) && is_string(message + i, len))
+	const bool begins = name[len - 1] == '*';
+	size_t found;
+
+	len -= begins;
+	for (size_t i = 4; i + len < message_len; i++) {
+		if (memcmp(message + i, name, len) != 0)
+			continue;
+		found = string_len(message + i, message_len - i);
+		if (begins ? found > len : found && found == len)
 			return message + i + len - 1;
+	}
 	return NULL;
 }
 

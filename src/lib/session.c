@@ -21,7 +21,7 @@
 #define PAGE 4096u
 
 /* Changes with every layout: a program must not read what another version wrote. */
-static const uint8_t session_magic[16] = "sockshim ses 5\n";
+static const uint8_t session_magic[16] = "sockshim ses 6\n";
 
 static size_t pages(size_t size)
 {
@@ -33,10 +33,15 @@ static size_t head_size(void)
 	return pages(sizeof(struct session));
 }
 
+static size_t lookups_size(void)
+{
+	return sizeof(struct lookups) + sizeof(struct listeners);
+}
+
 static size_t whole_size(bool audited)
 {
 	return head_size() + pages(names_size()) + pages(streams_size()) + pages(attempts_size()) +
-	       pages(sizeof(struct lookups)) + pages(progresses_size()) +
+	       pages(lookups_size()) + pages(progresses_size()) +
 	       (audited ? pages(events_size()) : 0);
 }
 
@@ -321,9 +326,14 @@ struct lookups *session_lookups(const struct session *s)
 	return (struct lookups *)((uintptr_t)session_attempts(s) + pages(attempts_size()));
 }
 
+struct listeners *session_listeners(const struct session *s)
+{
+	return (struct listeners *)(session_lookups(s) + 1);
+}
+
 struct progresses *session_progresses(const struct session *s)
 {
-	return (struct progresses *)((uintptr_t)session_lookups(s) + pages(sizeof(struct lookups)));
+	return (struct progresses *)((uintptr_t)session_lookups(s) + pages(lookups_size()));
 }
 
 struct events *session_events(const struct session *s)

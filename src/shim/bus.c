@@ -5,18 +5,27 @@
 #include <string.h>
 
 #include "doors.h"
+#include "listener.h"
 
 atomic_bool bus_known;
 
 /* As every address of a bus has it: /run/dbus/system_bus_socket, /run/user/1000/bus. */
-void bus_connected(const struct call *c)
+static bool is_bus(const struct call *c)
 {
 	static const char word[] = "bus";
 	const size_t len = sizeof(word) - 1;
 
 	for (size_t i = 0; c->name && i + len <= c->name_len; i++)
 		if (!memcmp(c->name + i, word, len))
-			atomic_store_explicit(&bus_known, true, memory_order_relaxed);
+			return true;
+	return false;
+}
+
+void bus_connected(int fd, const struct sockaddr *to, socklen_t len, const struct call *c)
+{
+	if (!atomic_load_explicit(&bus_known, memory_order_relaxed) && is_bus(c) &&
+	    !listener_is_wrapped(fd, to, len))
+		atomic_store_explicit(&bus_known, true, memory_order_relaxed);
 }
 
 /* A call of a method, in version 1 of the protocol. */

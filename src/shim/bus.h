@@ -19,10 +19,10 @@ struct bus_copy {
 	uint8_t bytes[2][BUS_LOOK];
 };
 
-extern atomic_bool bus_known; /* has this process connected to a bus? */
+extern atomic_bool bus_known; /* has this process connected to a bus that is not wrapped? */
 
 /* Takes note of a connection to a Unix socket. */
-void bus_connected(const struct call *c);
+void bus_connected(int fd, const struct sockaddr *to, socklen_t len, const struct call *c);
 
 /* What to send instead, made in `copy`; or `msg` as it is. */
 const struct msghdr *bus_message(const struct msghdr *msg, struct bus_copy *copy);

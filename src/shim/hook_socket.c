@@ -10,6 +10,7 @@
 #include "ends.h"
 #include "gate.h"
 #include "inbound.h"
+#include "listener.h"
 #include "pend.h"
 #include "replace.h"
 #include "sys.h"
@@ -75,6 +76,27 @@ static bool in_progress(int fd, const struct sockaddr *to, socklen_t len)
 	return need && !pend_owes(need);
 }
 
+/* To a door that is closed: programs of this session may well listen there. */
+static int connect_closed(int fd, const struct call *c, const struct decision *d,
+			  const struct sockaddr *to, socklen_t len)
+{
+	int err = listener_ask(fd, to, len);
+
+	if (!err)
+		return pass_connect(fd, to, len) < 0 ? -errno : 0;
+	return err == -EXDEV ? -refuse(c, d) : err;
+}
+
+static int connect_passed(int fd, const struct call *c, const struct sockaddr *to, socklen_t len)
+{
+	audit_direct(fd, c);
+	if (pass_connect(fd, to, len) < 0)
+		return -errno;
+	if (c->family == AF_UNIX)
+		bus_connected(fd, to, len, c);
+	return 0;
+}
+
 int socket_connect(int fd, const struct sockaddr *to, socklen_t len)
 {
 	struct call c;
@@ -112,15 +134,14 @@ int socket_connect(int fd, const struct sockaddr *to, socklen_t len)
 		err = tunnel_connect(fd, &c, &d, name);
 		return err == -EINVAL ? or_wrong_family(err, fd, &c, len) : err;
 	case VERDICT_PASS:
-		audit_direct(fd, &c);
-		if (c.family == AF_UNIX)
-			bus_connected(&c);
-		return pass_connect(fd, to, len) < 0 ? -errno : 0;
+		return connect_passed(fd, &c, to, len);
 	case VERDICT_ANSWER:
 		err = or_wrong_family(0, fd, &c, len);
 		return err ? err : asked_connect(fd, &c);
 	default:
 		err = or_wrong_family(0, fd, &c, len);
+		if (!err && d.reason == REASON_UNIX)
+			return connect_closed(fd, &c, &d, to, len);
 		return err ? err : -refuse(&c, &d);
 	}
 }
@@ -149,12 +170,16 @@ WRAP int bind(int fd, const struct sockaddr *at, socklen_t len)
 	struct sockaddr_storage loopback;
 	struct call c;
 	struct decision d;
+	int err;
 
 	if (!call_address(&c, CALL_BIND, fd, at, len))
 		return pass_bind(fd, at, len);
 	switch (decide_here(&c, &d)) {
 	case VERDICT_PASS:
-		return pass_bind(fd, at, len);
+		err = pass_bind(fd, at, len);
+		if (!err && c.family == AF_UNIX)
+			listener_note(at, len);
+		return err;
 	case VERDICT_NARROW:
 		refuse(&c, &d);
 		len = (socklen_t)inbound_address(fd, &c, &loopback);

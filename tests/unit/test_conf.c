@@ -49,7 +49,7 @@ static void bad(const char *text, const char *error)
 
 static void test_defaults(void **state)
 {
-	char text[256];
+	char text[CONF_LINE_MAX];
 	int id;
 
 	(void)state;
@@ -634,7 +634,7 @@ static void test_glob(void **state)
 /* Every setting is documented in the default configuration, with its default, commented out. */
 static void test_default_file(void **state)
 {
-	char line[512], want[512];
+	char line[1024], want[1024];
 	unsigned int id, found = 0;
 	FILE *f = fopen("conf/sockshim.conf", "r");
 

@@ -74,6 +74,25 @@ static void left_alone(void **state)
 	assert_int_equal(doors_bus("dbus:", message, used, name), 0);
 }
 
+/* What begins so: a letter of the beginning is changed. */
+static void beginnings(void **state)
+{
+	char name[DOORS_PATTERN + 1] = "";
+
+	(void)state;
+	used = 0;
+	memset(message, 0, sizeof(message));
+	put_string("org.closed.browser.ZGVm", 1);
+	put_string("org.closed.", 0);
+	put_string("org.closedd.x", 0);
+	assert_int_equal(doors_bus("dbus:org.closed.*", message, used, name), 1);
+	assert_string_equal(name, "dbus:org.closed.*");
+	assert_string_equal(string_at(0), "org.closed_browser.ZGVm");
+	assert_int_equal(doors_bus("dbus:org.closed.*", message, used, name), 0);
+	for (size_t len = 0; len < 28; len++) /* cut short */
+		assert_int_equal(doors_bus("dbus:org.closed_*", message, len, name), 0);
+}
+
 static void lists(void **state)
 {
 	(void)state;
@@ -90,6 +109,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(changed),
 		cmocka_unit_test(left_alone),
+		cmocka_unit_test(beginnings),
 		cmocka_unit_test(lists),
 	};
 
