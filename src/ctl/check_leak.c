@@ -2,199 +2,37 @@
 /*
  * check_leak.c - the self-test of `sockshimctl check`.
  *
- * In a network namespace with nothing but loopback, a route `local default dev lo` makes every address
- * our own: what would leave the machine passes the loopback interface instead, where a packet socket
+ * In a network namespace with nothing but loopback every address is our own: what would leave the machine passes the loopback interface instead, where a packet socket
  * sees it. Each way of leaking has a destination of its own (RFC 5737), so that a packet tells its way.
  */
 #include "check_leak.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/if_packet.h>
-#include <linux/rtnetlink.h>
 #include <net/ethernet.h>
 #include <net/if.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <resolv.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "beside.h"
-#include "sys.h"
+#include "netns.h"
 
-#define FIRST 10 /* way i goes to 192.0.2.(FIRST + i) */
+#define WAYS CHECK_WAYS
+#define WAY_QUESTION WAYS /* a packet to port 53 of some name server */
+#define WAY_OTHER (WAYS + 1)
 #define PROXY "127.0.0.1:1080"
 #define PROXY_PORT 1080
 #define QUIET_MS 100 /* after the last try */
 #define LIMIT 20     /* s, for all tries */
-
-/* ---- the program that tries ---- */
-
-static struct sockaddr_in target(int way, uint16_t port)
-{
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-
-	to.sin_addr.s_addr = htonl(0xc0000200u + FIRST + (unsigned int)way);
-	return to;
-}
-
-static int open_socket(int type, int protocol)
-{
-	return socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
-}
-
-static void try_connect(int way)
-{
-	struct sockaddr_in to = target(way, 80);
-	int fd = open_socket(SOCK_STREAM, 0);
-
-	(void)connect(fd, (struct sockaddr *)&to, sizeof(to));
-	close(fd);
-}
-
-static void try_mapped(int way)
-{
-	struct sockaddr_in v4 = target(way, 80);
-	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = v4.sin_port};
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	to.sin6_addr.s6_addr[10] = to.sin6_addr.s6_addr[11] = 0xff;
-	memcpy(to.sin6_addr.s6_addr + 12, &v4.sin_addr, 4);
-	(void)connect(fd, (struct sockaddr *)&to, sizeof(to));
-	close(fd);
-}
-
-static void try_sendto(int way)
-{
-	struct sockaddr_in to = target(way, 53);
-	int fd = open_socket(SOCK_DGRAM, 0);
-
-	sendto(fd, "leak", 4, 0, (struct sockaddr *)&to, sizeof(to));
-	close(fd);
-}
-
-static void try_connected(int way)
-{
-	struct sockaddr_in to = target(way, 443);
-	int fd = open_socket(SOCK_DGRAM, 0);
-
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
-		send(fd, "leak", 4, 0);
-	close(fd);
-}
-
-static void try_sendmsg(int way)
-{
-	struct sockaddr_in to = target(way, 53);
-	struct iovec iov = {.iov_base = (char *)"leak", .iov_len = 4};
-	struct mmsghdr m = {.msg_hdr = {.msg_name = &to,
-					.msg_namelen = sizeof(to),
-					.msg_iov = &iov,
-					.msg_iovlen = 1}};
-	int fd = open_socket(SOCK_DGRAM, 0);
-
-	if (sendmsg(fd, &m.msg_hdr, 0) < 0)
-		sendmmsg(fd, &m, 1, 0);
-	close(fd);
-}
-
-static void try_fastopen(int way)
-{
-	struct sockaddr_in to = target(way, 80);
-	int fd = open_socket(SOCK_STREAM, 0);
-
-	sendto(fd, "leak", 4, MSG_FASTOPEN | MSG_NOSIGNAL, (struct sockaddr *)&to, sizeof(to));
-	close(fd);
-}
-
-static void try_raw(int way)
-{
-	static const uint8_t echo[8] = {8, 0, 0xf7, 0xff};
-	struct sockaddr_in to = target(way, 0);
-	int fd = open_socket(SOCK_RAW, IPPROTO_ICMP);
-
-	if (fd < 0)
-		fd = open_socket(SOCK_DGRAM, IPPROTO_ICMP);
-	sendto(fd, echo, sizeof(echo), 0, (struct sockaddr *)&to, sizeof(to));
-	close(fd);
-}
-
-static void try_syscall(int way)
-{
-	struct sockaddr_in to = target(way, 80);
-	int fd = open_socket(SOCK_STREAM, 0);
-
-	syscall(SYS_connect, fd, &to, sizeof(to));
-	close(fd);
-}
-
-static void try_inline(int way)
-{
-	struct sockaddr_in to = target(way, 80);
-	long fd = SYS3(SYS_socket, AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	SYS3(SYS_connect, fd, &to, sizeof(to));
-	SYS1(SYS_close, fd);
-}
-
-static void try_name(int way)
-{
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-	struct addrinfo *found;
-
-	(void)way;
-	if (getaddrinfo("self-test.sockshim.test", NULL, &hints, &found) == 0)
-		freeaddrinfo(found);
-}
-
-static void try_resolver(int way)
-{
-	unsigned char answer[512];
-
-	(void)way;
-	res_query("self-test.sockshim.test", 1, 1, answer, sizeof(answer));
-}
-
-/* What the names of the ways say in the verdict. A question to a name server has no target of ours. */
-static const struct {
-	const char *name;
-	void (*try)(int way);
-} ways[] = {
-	{"connect", try_connect},
-	{"connect to a v4-mapped address", try_mapped},
-	{"sendto on a datagram socket", try_sendto},
-	{"a connected datagram socket", try_connected},
-	{"sendmsg and sendmmsg", try_sendmsg},
-	{"data in the SYN (MSG_FASTOPEN)", try_fastopen},
-	{"ICMP", try_raw},
-	{"syscall(SYS_connect)", try_syscall},
-	{"a system call without libc (only the guard stops it)", try_inline},
-	{"getaddrinfo", try_name},
-	{"res_query", try_resolver},
-};
-
-#define WAYS ((int)(sizeof(ways) / sizeof(ways[0])))
-#define WAY_QUESTION WAYS /* a packet to port 53 of some name server */
-#define WAY_OTHER (WAYS + 1)
-
-int check_try(void)
-{
-	for (int i = 0; i < WAYS; i++)
-		ways[i].try(i);
-	return 0;
-}
 
 /* ---- the namespace ---- */
 
@@ -223,50 +61,6 @@ static bool enter_namespace(void)
 	write_file("/proc/self/setgroups", "deny");
 	snprintf(map, sizeof(map), "0 %u 1", gid);
 	return write_file("/proc/self/gid_map", map);
-}
-
-static bool loopback_up(void)
-{
-	struct ifreq rq = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool good = fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &rq) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return good;
-}
-
-/* rtnetlink(7): `local default dev lo`: every address is ours. */
-static bool route_everything(int family)
-{
-	struct {
-		struct nlmsghdr head;
-		struct rtmsg route;
-		struct rtattr attribute;
-		uint32_t index;
-	} rq = {
-		.head = {.nlmsg_len = sizeof(rq),
-			 .nlmsg_type = RTM_NEWROUTE,
-			 .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE},
-		.route = {.rtm_family = (unsigned char)family,
-			  .rtm_table = RT_TABLE_MAIN,
-			  .rtm_protocol = RTPROT_STATIC,
-			  .rtm_scope = RT_SCOPE_HOST,
-			  .rtm_type = RTN_LOCAL},
-		.attribute = {.rta_len = RTA_LENGTH(4), .rta_type = RTA_OIF},
-		.index = if_nametoindex("lo"),
-	};
-	struct {
-		struct nlmsghdr head;
-		struct nlmsgerr error;
-	} reply = {0};
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	bool good = fd >= 0 && send(fd, &rq, sizeof(rq), 0) == (ssize_t)sizeof(rq) &&
-		    recv(fd, &reply, sizeof(reply), 0) > 0 && reply.error.error == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return good;
 }
 
 static int open_capture(void)
@@ -305,9 +99,9 @@ static int judge(const uint8_t *p, ssize_t n)
 	if (from == INADDR_LOOPBACK && to == INADDR_LOOPBACK &&
 	    (source == PROXY_PORT || port == PROXY_PORT))
 		return -1;
-	if (to >= 0xc0000200u + FIRST && to < 0xc0000200u + FIRST + WAYS)
-		return (int)(to - 0xc0000200u - FIRST);
-	if (from >= 0xc0000200u + FIRST && from < 0xc0000200u + FIRST + WAYS)
+	if (to >= CHECK_FIRST && to < CHECK_FIRST + WAYS)
+		return (int)(to - CHECK_FIRST);
+	if (from >= CHECK_FIRST && from < CHECK_FIRST + WAYS)
 		return -1;
 	if (p[9] == IPPROTO_ICMP && (size_t)n > head && p[head] != 8)
 		return -1;
@@ -337,7 +131,7 @@ static bool verdict(const bool seen[static WAYS + 2])
 			continue;
 		good = false;
 		printf("self-test: LEAKS: %s\n",
-		       i < WAYS ? ways[i].name
+		       i < WAYS ? check_way(i)
 				: (i == WAY_QUESTION ? "a question to a name server"
 						     : "another packet"));
 	}
@@ -399,11 +193,12 @@ static int wait_for_tries(pid_t pid, int capture, bool seen[static WAYS + 2])
 
 static const char *set_up(int *capture)
 {
+	bool six;
+
 	if (!enter_namespace())
 		return "a network namespace is not allowed here";
-	if (!loopback_up() || !route_everything(AF_INET))
+	if (netns_own_all(&six) < 0)
 		return "the namespace's routes cannot be set";
-	route_everything(AF_INET6); /* there may be no IPv6 */
 	*capture = open_capture();
 	return *capture < 0 ? "packets cannot be watched here" : NULL;
 }

@@ -15,7 +15,12 @@
  */
 bool check_leak(void);
 
-/* The program that tries. Returns its exit status. */
+/* check_try.c: the program that tries. Returns its exit status. */
 int check_try(void);
+
+/* Way i of those that it tries goes to address CHECK_FIRST + i, of 192.0.2.0/24; its name for the verdict. */
+#define CHECK_WAYS 11
+#define CHECK_FIRST 0xc000020au
+const char *check_way(int way);
 
 #endif

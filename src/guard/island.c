@@ -16,8 +16,6 @@
  */
 #include <errno.h>
 #include <linux/capability.h>
-#include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -29,65 +27,10 @@
 #include "dns.h"
 #include "island.h"
 #include "kernel.h"
+#include "netns.h"
 #include "sys.h"
 
-#define LOOPBACK_INDEX 1 /* in each new namespace */
-
 /* --- in the process --- */
-
-/* One request to the kernel, and its answer. 0 or -errno. */
-static int tell_kernel(int netlink, struct nlmsghdr *h)
-{
-	struct {
-		struct nlmsghdr h;
-		struct nlmsgerr e;
-		char rest[256];
-	} answer = {.e.error = -EIO};
-	long n;
-
-	h->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-	n = sys_send(netlink, h, h->nlmsg_len, 0);
-	if (n >= 0)
-		n = sys_recv(netlink, &answer, sizeof(answer), 0);
-	return n < 0 ? (int)n : answer.e.error;
-}
-
-static int bring_up(int netlink)
-{
-	struct {
-		struct nlmsghdr h;
-		struct ifinfomsg i;
-	} q = {
-		.h = {.nlmsg_len = sizeof(q), .nlmsg_type = RTM_NEWLINK},
-		.i = {.ifi_index = LOOPBACK_INDEX, .ifi_flags = IFF_UP, .ifi_change = IFF_UP},
-	};
-
-	return tell_kernel(netlink, &q.h);
-}
-
-/* As `ip route add local default dev lo`. */
-static int own_all(int netlink, int family)
-{
-	struct {
-		struct nlmsghdr h;
-		struct rtmsg r;
-		struct rtattr a;
-		uint32_t device;
-	} q = {
-		.h = {.nlmsg_len = sizeof(q),
-		      .nlmsg_type = RTM_NEWROUTE,
-		      .nlmsg_flags = NLM_F_CREATE},
-		.r = {.rtm_family = (unsigned char)family,
-		      .rtm_table = RT_TABLE_LOCAL,
-		      .rtm_protocol = RTPROT_STATIC,
-		      .rtm_scope = RT_SCOPE_HOST,
-		      .rtm_type = RTN_LOCAL},
-		.a = {.rta_len = RTA_LENGTH(sizeof(uint32_t)), .rta_type = RTA_OIF},
-		.device = LOOPBACK_INDEX,
-	};
-
-	return tell_kernel(netlink, &q.h);
-}
 
 /* One of both families, or of IPv4 where the kernel has no other. */
 static int respond_to(int family)
@@ -119,25 +62,18 @@ static int respond_to(int family)
 /* The responder's descriptor, or -errno. */
 static int settle(void)
 {
-	int error = (int)SYS1(SYS_unshare, CLONE_NEWNET), netlink, fd;
+	int error = (int)SYS1(SYS_unshare, CLONE_NEWNET), fd = -EAFNOSUPPORT;
+	bool six;
 
 	if (error)
 		error = (int)SYS1(SYS_unshare, CLONE_NEWUSER | CLONE_NEWNET);
+	if (!error)
+		error = netns_own_all(&six);
 	if (error)
 		return error;
-	netlink = (int)SYS3(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	if (netlink < 0)
-		return netlink;
-	error = bring_up(netlink);
-	if (!error)
-		error = own_all(netlink, AF_INET);
-	fd = error ? error : -EAFNOSUPPORT;
-	if (!error && own_all(netlink, AF_INET6) == 0)
+	if (six)
 		fd = respond_to(AF_INET6);
-	if (!error && fd < 0)
-		fd = respond_to(AF_INET);
-	sys_close(netlink);
-	return fd;
+	return fd < 0 ? respond_to(AF_INET) : fd;
 }
 
 static void drop_rights(void)
