@@ -5,190 +5,21 @@
  *
  * Everything here may run after vfork: memory comes from the stack.
  */
-#include <alloca.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "audited.h"
+#include "kept.h"
 #include "pend.h"
 #include "proc.h"
 #include "program.h"
 #include "sys.h"
 
 extern char **environ;
-
-#define STACK_MAX 32768 /* bytes of an environment on the stack */
-
-static const char preload[] = "LD_PRELOAD=";
-static const char prefix[] = "SOCKSHIM_";
-
-/*
- * What must be in a child's environment, copied at start-up: the program may clear or overwrite its
- * own. Strings one after another, each NUL-terminated; the first is LD_PRELOAD's value.
- */
-static LARGE(1) char needed[4096];
-static size_t needed_len;
-
-static void remember(const char *text)
-{
-	size_t len = strlen(text) + 1;
-
-	if (len > sizeof(needed) - needed_len)
-		return;
-	memcpy(needed + needed_len, text, len);
-	needed_len += len;
-}
-
-void exec_start(const struct session *s)
-{
-	const char *library;
-
-	if (s && s->settings.everywhere)
-		return; /* ld.so sees to it */
-	library = s && s->library ? session_library(s) : getenv("LD_PRELOAD");
-	if (!library || needed_len)
-		return;
-	remember(library);
-	for (char **e = environ; e && *e; e++)
-		if (strncmp(*e, prefix, sizeof(prefix) - 1) == 0)
-			remember(*e);
-}
-
-/* The entry of `env` for the variable that `text` ("NAME=…") sets, or NULL. */
-static char *const *find(char *const *env, const char *text)
-{
-	size_t len = strcspn(text, "=") + 1;
-
-	for (; env && *env; env++)
-		if (strncmp(*env, text, len) == 0)
-			return env;
-	return NULL;
-}
-
-/* Is `library` one of the paths in a list separated by colons or spaces? */
-static bool in_list(const char *list, const char *library)
-{
-	size_t len = strlen(library);
-
-	for (const char *p = list; (p = strstr(p, library)); p++)
-		if ((p == list || strchr(": ", p[-1])) && (!p[len] || strchr(": ", p[len])))
-			return true;
-	return false;
-}
-
-/* Of two LD_PRELOADs ld.so takes the last, others the first: there must be but one. */
-static bool is_kept(char *const *env)
-{
-	char *const *e = find(env, preload);
-
-	if (!e || find(e + 1, preload) || !in_list(*e + sizeof(preload) - 1, needed))
-		return false;
-	for (const char *p = needed + strlen(needed) + 1; p < needed + needed_len;
-	     p += strlen(p) + 1) {
-		e = find(env, p);
-		if (!e || strcmp(*e, p) != 0)
-			return false;
-	}
-	return true;
-}
-
-static size_t count(char *const *list)
-{
-	size_t n = 0;
-
-	while (list && list[n])
-		n++;
-	return n;
-}
-
-/* Room that kept() needs: pointers first, then LD_PRELOAD's new text. */
-static size_t room(char *const *env)
-{
-	char *const *old = find(env, preload);
-	size_t variables = 2;
-
-	for (size_t i = 0; i < needed_len; i++)
-		variables += !needed[i];
-	return (count(env) + variables) * sizeof(char *) + sizeof(preload) + strlen(needed) + 1 +
-	       (old ? strlen(*old) : 0);
-}
-
-static char *preload_text(char *out, char *const *old)
-{
-	const char *others = old ? *old + sizeof(preload) - 1 : "";
-
-	strcpy(out, preload);
-	if (!in_list(others, needed)) {
-		strcat(out, needed);
-		if (*others)
-			strcat(out, ":");
-	}
-	return strcat(out, others);
-}
-
-/* Builds in `space` (of room() bytes) an environment like `env` that keeps the session. */
-static char **keep(char *const *env, char *space)
-{
-	size_t n = count(env), used = 0;
-	char **out = (char **)(void *)space;
-
-	if (!space)
-		return (char **)sizeof(*out); /* EFAULT: without the session nothing is started */
-	for (size_t i = 0; i < n; i++)
-		if (strncmp(env[i], preload, sizeof(preload) - 1) != 0 &&
-		    strncmp(env[i], prefix, sizeof(prefix) - 1) != 0)
-			out[used++] = env[i];
-	for (char *p = needed + strlen(needed) + 1; p < needed + needed_len; p += strlen(p) + 1)
-		out[used++] = p;
-	out[used] = NULL;
-	out[used + 1] = NULL;
-	out[used] = preload_text((char *)&out[used + 2], find(env, preload));
-	return out;
-}
-
-/* A pointer that cannot be followed is for the kernel to find. */
-static bool can_read(char *const *env)
-{
-	for (; env; env++) {
-		if (!readable(env, sizeof(*env)))
-			return false;
-		if (!*env)
-			break;
-		if (!readable(*env, 1))
-			return false;
-	}
-	return true;
-}
-
-/* Is `env` to be handed on as it is? Also before our constructor has run. */
-static bool stays(char *const *env)
-{
-	if (!needed_len)
-		exec_start(here());
-	return !needed_len || !can_read(env) || is_kept(env);
-}
-
-/*
- * Environments of thousands of variables do not fit on the stack of every thread. This memory stays:
- * after vfork nobody comes back to free it, and they are rare.
- */
-static char *mapped(size_t size)
-{
-	long at =
-		SYS6(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return at < 0 && at > -4096 ? NULL : (char *)at;
-}
-
-/* An environment with the session in it: the given one, or one on the caller's stack. */
-#define KEEP(env)                                                                                  \
-	(stays(env) ? (char **)(env)                                                               \
-		    : keep(env, room(env) > STACK_MAX ? mapped(room(env)) : alloca(room(env))))
 
 /* sockshim itself is static: inside a session it starts another one. */
 static bool is_launcher(const struct session *s, int dirfd, const char *path)
@@ -313,28 +144,28 @@ WRAP int execve(const char *path, char *const argv[], char *const envp[])
 {
 	if (check(AT_FDCWD, path) < 0)
 		return (int)libc_result(-EACCES);
-	return real.execve(path, argv, KEEP(envp));
+	return real.execve(path, argv, KEPT(envp));
 }
 
 WRAP int execv(const char *path, char *const argv[])
 {
 	if (check(AT_FDCWD, path) < 0)
 		return (int)libc_result(-EACCES);
-	return real.execve(path, argv, KEEP(environ));
+	return real.execve(path, argv, KEPT(environ));
 }
 
 WRAP int execvpe(const char *file, char *const argv[], char *const envp[])
 {
 	if (check_search(file) < 0)
 		return (int)libc_result(-EACCES);
-	return real.execvpe(file, argv, KEEP(envp));
+	return real.execvpe(file, argv, KEPT(envp));
 }
 
 WRAP int execvp(const char *file, char *const argv[])
 {
 	if (check_search(file) < 0)
 		return (int)libc_result(-EACCES);
-	return real.execvpe(file, argv, KEEP(environ));
+	return real.execvpe(file, argv, KEPT(environ));
 }
 
 /* The arguments of execl and relatives as an array on the stack; `ap` stands behind the NULL. */
@@ -361,7 +192,7 @@ WRAP int execl(const char *path, const char *arg, ...)
 	va_end(ap);
 	if (check(AT_FDCWD, path) < 0)
 		return (int)libc_result(-EACCES);
-	return real.execve(path, argv, KEEP(environ));
+	return real.execve(path, argv, KEPT(environ));
 }
 
 WRAP int execlp(const char *file, const char *arg, ...)
@@ -373,7 +204,7 @@ WRAP int execlp(const char *file, const char *arg, ...)
 	va_end(ap);
 	if (check_search(file) < 0)
 		return (int)libc_result(-EACCES);
-	return real.execvpe(file, argv, KEEP(environ));
+	return real.execvpe(file, argv, KEPT(environ));
 }
 
 WRAP int execle(const char *path, const char *arg, ...)
@@ -386,7 +217,7 @@ WRAP int execle(const char *path, const char *arg, ...)
 	va_end(ap);
 	if (check(AT_FDCWD, path) < 0)
 		return (int)libc_result(-EACCES);
-	return real.execve(path, argv, KEEP(envp));
+	return real.execve(path, argv, KEPT(envp));
 }
 
 WRAP int execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags)
@@ -396,12 +227,12 @@ WRAP int execveat(int dirfd, const char *path, char *const argv[], char *const e
 	if (!readable(path, 1) || *path) {
 		if (check(dirfd, path) < 0)
 			return (int)libc_result(-EACCES);
-		return real.execveat(dirfd, path, argv, KEEP(envp), flags);
+		return real.execveat(dirfd, path, argv, KEPT(envp), flags);
 	}
 	proc_number(by_fd, PROC_SELF, "/fd/", dirfd);
 	if (dirfd >= 0 && check(AT_FDCWD, by_fd) < 0)
 		return (int)libc_result(-EACCES);
-	return real.execveat(dirfd, path, argv, KEEP(envp), flags);
+	return real.execveat(dirfd, path, argv, KEPT(envp), flags);
 }
 
 WRAP int fexecve(int fd, char *const argv[], char *const envp[])
@@ -411,7 +242,7 @@ WRAP int fexecve(int fd, char *const argv[], char *const envp[])
 	proc_number(by_fd, PROC_SELF, "/fd/", fd);
 	if (fd >= 0 && check(AT_FDCWD, by_fd) < 0)
 		return (int)libc_result(-EACCES);
-	return real.fexecve(fd, argv, KEEP(envp));
+	return real.fexecve(fd, argv, KEPT(envp));
 }
 
 WRAP int posix_spawn(pid_t *restrict pid, const char *restrict path,
@@ -421,7 +252,7 @@ WRAP int posix_spawn(pid_t *restrict pid, const char *restrict path,
 {
 	if (check(AT_FDCWD, path) < 0)
 		return EACCES;
-	return real.posix_spawn(pid, path, actions, attr, argv, KEEP(envp));
+	return real.posix_spawn(pid, path, actions, attr, argv, KEPT(envp));
 }
 
 WRAP int posix_spawnp(pid_t *restrict pid, const char *restrict file,
@@ -431,7 +262,7 @@ WRAP int posix_spawnp(pid_t *restrict pid, const char *restrict file,
 {
 	if (check_search(file) < 0)
 		return EACCES;
-	return real.posix_spawnp(pid, file, actions, attr, argv, KEEP(envp));
+	return real.posix_spawnp(pid, file, actions, attr, argv, KEPT(envp));
 }
 
 /*
@@ -443,7 +274,7 @@ WRAP int system(const char *command)
 	char **was = environ;
 	int status;
 
-	environ = KEEP(was);
+	environ = KEPT(was);
 	status = real.system(command);
 	environ = was;
 	return status;
@@ -454,7 +285,7 @@ WRAP FILE *popen(const char *command, const char *mode)
 	char **was = environ;
 	FILE *f;
 
-	environ = KEEP(was);
+	environ = KEPT(was);
 	f = real.popen(command, mode);
 	environ = was;
 	return f;
@@ -466,7 +297,7 @@ WRAP int wordexp(const char *restrict words, wordexp_t *restrict result, int fla
 	char **was = environ;
 	int error;
 
-	environ = KEEP(was);
+	environ = KEPT(was);
 	error = real.wordexp(words, result, flags);
 	environ = was;
 	return error;

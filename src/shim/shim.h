@@ -108,8 +108,8 @@ const char *here_name(void);
 /* Starts a log line "sockshim: PROGRAM: ". */
 struct bytes_out *say(struct log_line *l, enum log_level level);
 
-/* Remembers what programs that this one starts need in their environment (hook_exec.c). */
-void exec_start(const struct session *s);
+/* Remembers what programs that this one starts need in their environment (kept.c). */
+void kept_start(const struct session *s);
 
 /* errno convention: -errno becomes -1 and errno; anything else stays. */
 long libc_result(long result);

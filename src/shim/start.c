@@ -259,7 +259,7 @@ __attribute__((constructor)) static void begin(void)
 	real_start();
 	if (is_valgrind())
 		sys_checked();
-	exec_start(here());
+	kept_start(here());
 	if (getenv(SESSION_ENV) && !is_secure())
 		others_join();
 	else /* where there is a launcher it has done that; a session that begins here has no streams */
