@@ -25,6 +25,12 @@ bool doors_closed(const char *list, const char *path, size_t len);
 #define DOORS_BUS "dbus:"
 size_t doors_bus(const char *list, void *message, size_t len, char name[static DOORS_PATTERN + 1]);
 
+/*
+ * Is this the system's bus, and names on it are closed? Who cannot look into what is sent there closes it
+ * whole, unless an element of the list lets it pass.
+ */
+bool doors_hides(const char *list, const char *path, size_t len);
+
 /* NULL, or what is wrong with a list (static). */
 const char *doors_check(const char *list);
 

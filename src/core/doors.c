@@ -27,11 +27,12 @@ static size_t plain(char out[static PATH], const char *path, size_t len)
 	return used;
 }
 
-bool doors_closed(const char *list, const char *path, size_t len)
+/* What the first element that matches says, or `otherwise`. */
+static bool closes(const char *list, const char *text, size_t len, bool otherwise)
 {
-	char text[PATH], pattern[DOORS_PATTERN + 1];
-	size_t n, text_len = plain(text, path, len);
+	char pattern[DOORS_PATTERN + 1];
 	bool passes;
+	size_t n;
 
 	for (; *list; list += list[n] ? n + 1 : n) {
 		n = strcspn(list, ",");
@@ -40,10 +41,26 @@ bool doors_closed(const char *list, const char *path, size_t len)
 		passes = *list == '!';
 		memcpy(pattern, list + passes, n - passes);
 		pattern[n - passes] = '\0';
-		if (conf_glob(pattern, text, text_len))
+		if (conf_glob(pattern, text, len))
 			return !passes;
 	}
-	return false;
+	return otherwise;
+}
+
+bool doors_closed(const char *list, const char *path, size_t len)
+{
+	char text[PATH];
+
+	return closes(list, text, plain(text, path, len), false);
+}
+
+bool doors_hides(const char *list, const char *path, size_t len)
+{
+	char text[PATH];
+	size_t n = plain(text, path, len);
+
+	return conf_glob("*system_bus_socket", text, n) && strstr(list, DOORS_BUS) &&
+	       closes(list, text, n, true);
 }
 
 /* The length of the string of D-Bus at `at`: 32 bits of either order, its bytes, NUL. 0: it is none. */

@@ -10,19 +10,19 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/time.h>
 #include <sys/un.h>
 
+#include "doors.h"
 #include "filter.h"
 #include "inbound.h"
 #include "socks.h"
 #include "supervisor.h"
 #include "sys.h"
 #include "twin.h"
-
-#define FIRST_FREE_PORT 1024
 
 static bool is_inet(int domain)
 {
@@ -118,16 +118,29 @@ int judge_refuse(const struct request *rq, const struct call *c, const struct de
 
 /* --- bind and listen --- */
 
-static bool is_low(const struct call *c)
+/* Does the kernel's rule for low ports see the caller's rights in ours? (A setuid program may have the number.) */
+static bool has_right(const struct request *rq, const struct call *c)
 {
-	return c->to.port && c->to.port < FIRST_FREE_PORT;
+	return !c->to.port || SYS0(SYS_geteuid) != 0 ||
+	       (caller_may_bind_low(rq->caller.tid) && supervisor_waits(rq->id));
 }
 
-/* Our right counts in the kernel; it must not be lent. (A setuid program may have the number by now.) */
-static bool may_bind(const struct request *rq, const struct call *c)
+/* Ours must not be lent: so the kernel judges, in the socket's own network namespace, without it. */
+static long bind_without_right(int fd, const struct sockaddr_storage *sa, size_t len)
 {
-	return !is_low(c) || SYS0(SYS_geteuid) != 0 ||
-	       (caller_may_bind_low(rq->caller.tid) && supervisor_waits(rq->id));
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct all[2] = {{0}}, less[2];
+	long error = SYS2(SYS_capget, &head, all);
+
+	memcpy(less, all, sizeof(less));
+	less[0].effective &= ~(1u << CAP_NET_BIND_SERVICE);
+	if (!error)
+		error = SYS2(SYS_capset, &head, less);
+	if (error)
+		return -EACCES;
+	error = sys_bind(fd, sa, len);
+	SYS2(SYS_capset, &head, all);
+	return error;
 }
 
 static long judge_bind(struct request *rq)
@@ -146,13 +159,12 @@ static long judge_bind(struct request *rq)
 		return error;
 	if (judge_decide(&c, rq, &d) == VERDICT_REFUSE)
 		return judge_refuse(rq, &c, &d);
-	if (!may_bind(rq, &c))
-		return -EACCES;
 	if (d.verdict == VERDICT_NARROW) {
 		say_refused(rq, &c, &d);
 		len = inbound_address(rq->caller.fd, &c, &sa);
 	}
-	return sys_bind(rq->caller.fd, &sa, len);
+	return has_right(rq, &c) ? sys_bind(rq->caller.fd, &sa, len)
+				 : bind_without_right(rq->caller.fd, &sa, len);
 }
 
 static long judge_listen(struct request *rq)
@@ -260,11 +272,16 @@ static void judge_other(const struct request *rq)
 			 .domain = rq->caller.domain,
 			 .family = rq->caller.domain};
 	struct sockaddr_storage sa;
+	const struct settings *s = &supervisor.session->settings;
 	struct decision d;
 
 	if (c.domain == AF_UNIX)
 		find_path(rq, &c, &sa);
-	if (decide(&supervisor.session->settings, &c, &d) == VERDICT_PASS)
+	if (decide(s, &c, &d) == VERDICT_PASS && c.name &&
+	    doors_hides(s->text + s->unix_sockets, c.name, c.name_len))
+		d = (struct decision){
+			.verdict = VERDICT_REFUSE, .reason = REASON_UNIX, .error = ENOENT};
+	if (d.verdict == VERDICT_PASS)
 		supervisor_let(rq->id);
 	else
 		supervisor_answer(rq->id, judge_refuse(rq, &c, &d));

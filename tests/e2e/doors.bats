@@ -79,6 +79,27 @@ heard libdbuss "heard systemd"
 	quiet
 }
 
+@test "the system's bus is closed to static programs: nobody looks into what they send there" {
+	check()
+	{
+		local dir=$T/tmp/bus.$AS attack=$T/build/tests/e2e/static_attack
+
+		in_prog mkdir "$dir"
+		in_prog sh -c 'echo $$ >"$1/pid"; exec socat "UNIX-LISTEN:$1/system_bus_socket,fork" /dev/null' - "$dir" 3>&- &
+		wait_for 10 test -S "$dir/system_bus_socket"
+		in_prog ln -s system_bus_socket "$dir/other"
+		run in_prog env DOOR="$dir/system_bus_socket" "$T/build/sockshim" -q -p "$PROXY" "$attack" knock
+		expect_output ENOENT
+		run in_prog env DOOR="$dir/system_bus_socket" "$T/build/sockshim" -q -p "$PROXY" -o "UnixSockets=!$T/*,dbus:a.b" "$attack" knock
+		expect_output went
+		run in_prog env DOOR="$dir/other" "$T/build/sockshim" -q -p "$PROXY" "$attack" knock
+		expect_output went
+		in_prog kill "$(<"$dir/pid")"
+	}
+	both check
+	assert_no_packets
+}
+
 # handed WRAP…: what a program gets of sockets that are handed to it
 handed()
 {

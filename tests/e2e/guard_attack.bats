@@ -76,6 +76,16 @@ in_session()
 	wait_for 10 far_listening 1086
 	in_session "${other[@]}" "$attack" bind-as-root
 	expect_match "$output" '^(namespace E[A-Z]*|EACCES)$'
+	# which ports are low is the kernel's affair
+	in_prog --root sh -c 'echo 2000 >/proc/sys/net/ipv4/ip_unprivileged_port_start'
+	in_session "${other[@]}" "$attack" bind-as-root 127.0.0.1 1999
+	expect_match "$output" '^(namespace E[A-Z]*|EACCES)$'
+	in_session "$attack" bind-as-root 127.0.0.1 2000
+	expect_match "$output" '^(namespace E[A-Z]*|went)$'
+	in_prog --root sh -c 'echo 80 >/proc/sys/net/ipv4/ip_unprivileged_port_start'
+	in_session "${other[@]}" "$attack" bind-as-root
+	expect_match "$output" '^(namespace E[A-Z]*|went)$'
+	in_prog --root sh -c 'echo 1024 >/proc/sys/net/ipv4/ip_unprivileged_port_start'
 	in_session "${other[@]}" "$attack" look-back "$WEB_IP4"
 	expect_output "nothing"$'\n'"$WEB_BODY"
 	in_session "${other[@]}" "$attack" look-back "$WEB_IP6"

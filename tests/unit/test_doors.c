@@ -93,6 +93,19 @@ static void beginnings(void **state)
 		assert_int_equal(doors_bus("dbus:org.closed_*", message, len, name), 0);
 }
 
+static void hidden(void **state)
+{
+	static const char bus[] = "/run/dbus/system_bus_socket", user[] = "/run/user/7/bus";
+
+	(void)state;
+	assert_true(doors_hides(LIST, bus, strlen(bus)));
+	assert_false(doors_hides(LIST, user, strlen(user)));
+	assert_false(doors_hides("/run/a", bus, strlen(bus)));
+	assert_false(doors_hides("", bus, strlen(bus)));
+	assert_false(doors_hides("!/run/dbus/*,dbus:a.b", bus, strlen(bus)));
+	assert_true(doors_hides("!/run/user/*,dbus:a.b", bus, strlen(bus)));
+}
+
 static void lists(void **state)
 {
 	(void)state;
@@ -107,9 +120,8 @@ static void lists(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(changed),
-		cmocka_unit_test(left_alone),
-		cmocka_unit_test(beginnings),
+		cmocka_unit_test(changed),    cmocka_unit_test(left_alone),
+		cmocka_unit_test(beginnings), cmocka_unit_test(hidden),
 		cmocka_unit_test(lists),
 	};
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 
@@ -274,15 +275,24 @@ static int ptrace_swap(void)
 
 /* --- what the supervisor has and the caller has not --- */
 
-/* Port 80, as the root of a user namespace: all capabilities, none of which counts outside. */
+/* PORT, as the root of a user namespace: all capabilities, none of which counts outside. */
 static int bind_as_root(void)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(80)};
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = to.v4.sin_port};
 
 	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (unshare(CLONE_NEWUSER) < 0)
 		return said("namespace ", -1);
 	return said("", bind(tcp(), (struct sockaddr *)&at, sizeof(at)));
+}
+
+/* The Unix socket that $DOOR names. */
+static int knock(void)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+
+	strncpy(un.sun_path, getenv("DOOR"), sizeof(un.sun_path) - 1);
+	return said("", connect(socket(AF_UNIX, SOCK_STREAM, 0), (void *)&un, sizeof(un)));
 }
 
 /* With its time, the kernel hands out what was sent on a socket. */
@@ -316,6 +326,7 @@ static const struct way ways[] = {
 	{"get", get},
 	{"bind-as-root", bind_as_root},
 	{"look-back", look_back},
+	{"knock", knock},
 	{"shared-files", shared_files},
 	{"race", race},
 	{"reuse", reuse},
