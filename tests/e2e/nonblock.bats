@@ -197,7 +197,7 @@ for call in (lambda: s.send(b"x"), lambda: s.recv(1), lambda: s.connect(("203.0.
 }
 
 @test "rarer calls, odd arguments, copies, and a connection in progress" {
-	both cases 80 early
+	both cases 84 early
 }
 
 @test "processes that have the socket of a connection in progress, from before or after it began" {

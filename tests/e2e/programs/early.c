@@ -40,6 +40,7 @@ static int greeted(void)
 	order(HOLD, stage + GREETS);
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	fails(start(fd), EINPROGRESS);
+	come_there(fd);
 	return fd;
 }
 
@@ -203,18 +204,14 @@ static void asked(void)
 {
 	int fd = in_progress();
 
+	check(bytes(fd, FIONREAD) == 0 && bytes(fd, SIOCOUTQ) == 0);
+	check(bytes(fd, SIOCOUTQNSD) == 0);
 	check(option(fd, SOL_SOCKET, SO_ERROR) == 0 && option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 0);
 	check(option(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM);
 	check(option(fd, SOL_SOCKET, SO_DOMAIN) == AF_INET);
 	check(option(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_TCP);
 	check(option(fd, SOL_SOCKET, SO_RCVLOWAT) == 1);
 	check(option(fd, IPPROTO_TCP, TCP_NODELAY) == 0);
-	for (int i = 0; i < 3; i++) {
-		order(SETTLE, 0);
-		check(events_of(fd, 0) == 0);
-		check(bytes(fd, FIONREAD) == 0 && bytes(fd, SIOCOUTQ) == 0);
-		check(bytes(fd, SIOCOUTQNSD) == 0);
-	}
 	check(fcntl(fd, F_GETFL) == (O_RDWR | O_NONBLOCK) && fcntl(fd, F_GETOWN) == 0);
 	order(GO, 1);
 	check(works(fd));
@@ -308,6 +305,8 @@ static void flags(void)
 	close(fd);
 }
 
+enum { READS = 12, WRITES = 5 };
+
 // Ways to read "hello" that end the handshake first. The bytes are left in `data`.
 static long read_so(int way, int fd)
 {
@@ -331,10 +330,18 @@ static long read_so(int way, int fd)
 		return __read_chk(fd, data, 5, 5);
 	case 6:
 		return syscall(SYS_read, fd, data, 5);
+	case 7:
+		return __recv_chk(fd, data, 5, 5, 0);
+	case 8:
+		return recvfrom(fd, data, 5, 0, NULL, NULL);
+	case 9:
+		return __recvfrom_chk(fd, data, 5, 5, 0, NULL, NULL);
+	case 10:
+		return read(fd, data, 5);
 	default:
 		check(!pipe(pipes));
 		got = splice(fd, NULL, pipes[1], NULL, 5, 0);
-		check(read(pipes[0], data, 5) == got);
+		check(got < 0 || read(pipes[0], data, 5) == got);
 		close(pipes[0]);
 		close(pipes[1]);
 		return got;
@@ -343,7 +350,7 @@ static long read_so(int way, int fd)
 
 static void blocking_reads(void)
 {
-	for (int way = 0; way < 8; way++) {
+	for (int way = 0; way < READS; way++) {
 		int fd = greeted();
 
 		let_block(fd);
@@ -383,7 +390,7 @@ static long write_so(int way, int fd)
 
 static void blocking_writes(void)
 {
-	for (int way = 0; way < 5; way++) {
+	for (int way = 0; way < WRITES; way++) {
 		int fd = in_progress();
 
 		check(!setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &(int){1}, 4));
@@ -392,6 +399,21 @@ static void blocking_writes(void)
 		check(write_so(way, fd) == 3);
 		order(SETTLE, 0);
 		check(recv(fd, data, 9, MSG_DONTWAIT) >= 2);
+		close(fd);
+	}
+}
+
+// Each is the first look at what the proxy said last.
+static void first_of_all(void)
+{
+	for (int way = 0; way < READS + WRITES; way++) {
+		int fd = in_progress();
+
+		fails(way < READS ? read_so(way, fd) : write_so(way - READS, fd), EAGAIN);
+		order(SETTLE, 0);
+		fails(start(fd), EALREADY);
+		order(GO, 1);
+		check(works(fd));
 		close(fd);
 	}
 }
@@ -650,16 +672,27 @@ static void limited_and_interrupted(void)
 }
 
 static const struct test_case cases[] = {
-	CASE(no_bytes),	      CASE(bad_vectors),
-	CASE(bad_ends),	      CASE(connected_elsewhere),
-	CASE(bad_waits),      CASE(asked),
-	CASE(mapped),	      CASE(flags),
-	CASE(blocking_reads), CASE(blocking_writes),
-	CASE(one_twice),      CASE(small_sets),
-	CASE(by_number),      CASE(copies_together),
-	CASE(nested),	      CASE(exclusive),
-	CASE(one_shot),	      CASE(by_sigio),
-	CASE(set_before),     CASE(limited_and_interrupted),
+	CASE(no_bytes),
+	CASE(bad_vectors),
+	CASE(bad_ends),
+	CASE(connected_elsewhere),
+	CASE(bad_waits),
+	CASE(asked),
+	CASE(mapped),
+	CASE(flags),
+	CASE(blocking_reads),
+	CASE(first_of_all),
+	CASE(blocking_writes),
+	CASE(one_twice),
+	CASE(small_sets),
+	CASE(by_number),
+	CASE(copies_together),
+	CASE(nested),
+	CASE(exclusive),
+	CASE(one_shot),
+	CASE(by_sigio),
+	CASE(set_before),
+	CASE(limited_and_interrupted),
 };
 
 int main(int argc, char **argv)

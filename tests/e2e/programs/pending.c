@@ -505,7 +505,7 @@ static void closed_in_progress(void)
 	int files = open_files(), epoll = epoll_create1(0), fd;
 
 	for (int i = 0; i < 17000 && !failed; i++) {
-		fd = in_progress();
+		fd = begun();
 		if (i % 2)
 			check(!watch(epoll, fd, EPOLLOUT));
 		close(fd);
