@@ -109,6 +109,8 @@ struct decision {
  */
 enum verdict decide(const struct settings *s, const struct call *c, struct decision *d);
 
+int reason_error(enum reason r); /* the errno that the program gets */
+
 /* "datagrams cannot pass a SOCKS proxy" and "set Localhost direct to allow loopback"; static. */
 const char *reason_words(enum reason r);
 const char *reason_hint(enum reason r);

@@ -14,56 +14,6 @@
 #include "kernel.h"
 #include "rules.h"
 
-static const struct {
-	int error;
-	const char *words, *hint;
-} reasons[REASON_COUNT] = {
-	[REASON_NONE] = {0, "", ""},
-	[REASON_LOCALHOST] = {ECONNREFUSED, "loopback is closed",
-			      "set Localhost direct to allow it"},
-	[REASON_UDP] = {ENETUNREACH, "datagrams cannot pass a SOCKS proxy",
-			"use TCP, or a Match block with Direct"},
-	[REASON_ICMP] = {ENETUNREACH, "ping cannot pass a SOCKS proxy",
-			 "test with a TCP connection"},
-	[REASON_RAW] = {ENETUNREACH, "raw packets cannot pass a SOCKS proxy",
-			"run it outside of sockshim"},
-	[REASON_MULTICAST] = {ENETUNREACH, "multicast and broadcast cannot pass a SOCKS proxy",
-			      "run it outside of sockshim"},
-	[REASON_FAMILY] = {EAFNOSUPPORT, "an address family that no SOCKS proxy speaks",
-			   "run it outside of sockshim"},
-	[REASON_PROTOCOL] = {EPROTONOSUPPORT, "a protocol that no SOCKS proxy speaks", "use TCP"},
-	[REASON_MPTCP] = {EPROTONOSUPPORT, "multipath TCP cannot pass a SOCKS proxy",
-			  "most programs fall back to TCP by themselves"},
-	[REASON_RULE] = {EHOSTUNREACH, "a Match block says Refuse", "see the Match blocks"},
-	[REASON_INBOUND] = {EACCES, "listening is confined to loopback",
-			    "set Inbound any to allow it, or bind to 127.0.0.1"},
-	[REASON_STALE] = {EHOSTUNREACH, "a virtual address that stands for no name (any more)",
-			  "let the program look the name up again"},
-	[REASON_DIRECT] = {EHOSTUNREACH, "Direct, but the name was answered with a virtual address",
-			   "match it by host alone: port is not known when a name is looked up"},
-	[REASON_NAME] = {EHOSTUNREACH, "not a host name that can be asked for", ""},
-	[REASON_UNIX] = {ENOENT, "what listens there reaches the network past the proxy",
-			 "see UnixSockets"},
-	[REASON_INHERITED] = {EACCES, "a connection past the proxy that the program did not make",
-			      "set Inherited allow"},
-	[REASON_DNS] = {ECONNREFUSED, "questions to DNS servers are closed",
-			"set Dns answer to have them answered here, or a Match block for port 53"},
-	[REASON_DEVICE] = {EPERM, "a device or route of its own leads past the proxy",
-			   "let the kernel choose the route"},
-	[REASON_BROKEN] = {ENETDOWN, "sockshim has no settings, so everything is refused",
-			   "start the program with sockshim"},
-};
-
-const char *reason_words(enum reason r)
-{
-	return (unsigned int)r < REASON_COUNT ? reasons[r].words : "";
-}
-
-const char *reason_hint(enum reason r)
-{
-	return (unsigned int)r < REASON_COUNT ? reasons[r].hint : "";
-}
-
 static enum verdict answer(struct decision *d, enum verdict v)
 {
 	d->verdict = (uint8_t)v;
@@ -79,7 +29,7 @@ static enum verdict refuse_with(struct decision *d, enum reason r, int error)
 
 static enum verdict refuse(struct decision *d, enum reason r)
 {
-	return refuse_with(d, r, reasons[r].error);
+	return refuse_with(d, r, reason_error(r));
 }
 
 static enum verdict narrow(struct decision *d)
