@@ -97,6 +97,8 @@ static const char *take_scheme(struct proxy *p, const char **url)
 		*url = end + 3;
 		return NULL;
 	}
+	if (!**url)
+		return "is empty: socks5://, socks4a:// or tor://, then host and port, is expected";
 	if (!end)
 		return "has no scheme: socks5://, socks4a:// or tor:// is expected in front";
 	return foreign_scheme(*url, (size_t)(end - *url));

@@ -19,7 +19,8 @@ static const char reason_words[REASON_COUNT][80] = {
 	[REASON_TIMEOUT_GREETING] = "the proxy does not answer",
 	[REASON_TIMEOUT_REPLY] = "the proxy did not reach the destination in time",
 	[REASON_TIMEOUT_MIDDLE] = "the proxy stopped in the middle of its answer",
-	[REASON_NO_LISTENER] = "nothing listens at the proxy's address",
+	[REASON_NO_LISTENER] =
+		"nothing listens at the proxy's address; start it, or name another with Proxy",
 	[REASON_BROKEN] = "the connection to the proxy broke",
 	[REASON_HTTP] = "the proxy speaks HTTP, not SOCKS",
 	[REASON_SOCKS4] = "the proxy speaks SOCKS4, not SOCKS5",

@@ -57,7 +57,7 @@ int main(int argc, char **argv)
 {
 	if (argc < 2)
 		ctl_die(2, "which command? (sockshimctl --help lists them)");
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
 		return help();
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
 		return version();

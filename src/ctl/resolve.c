@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "conf.h"
 #include "ctl.h"
 #include "names.h"
 #include "options.h"
@@ -102,12 +103,23 @@ static void begin(struct question *q, const struct proxy *p, const struct resolv
 	step(q);
 }
 
-static bool print(const struct question *q, bool many)
+/* A proxy that gave no answer is named: it need not be the one that was meant. */
+static void print_error(const struct question *q, const struct proxy *p)
+{
+	bool is_proxys = q->socks.error && !q->socks.replied;
+	char url[1024];
+
+	conf_print_proxy(p, false, url, sizeof(url));
+	fprintf(stderr, "sockshimctl: %s%s%s: %s\n", q->text, is_proxys ? " through " : "",
+		is_proxys ? url : "", q->error);
+}
+
+static bool print(const struct question *q, const struct proxy *p, bool many)
 {
 	char text[ADDR_TEXT];
 
 	if (q->error) {
-		fprintf(stderr, "sockshimctl: %s: %s\n", q->text, q->error);
+		print_error(q, p);
 		return false;
 	}
 	if (many)
@@ -156,7 +168,7 @@ static int ask_all(struct question *q, int count, const struct proxy *p,
 		for (; begun < count && begun < first + AT_ONCE; begun++)
 			begin(&q[begun], p, o);
 		if (q[first].over)
-			failed += !print(&q[first++], count > 1);
+			failed += !print(&q[first++], p, count > 1);
 		else
 			wait_for_any(q, first, begun);
 	}

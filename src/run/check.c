@@ -163,7 +163,8 @@ static bool check_proxy(const struct settings *s, const struct proxy *p)
 		printf("proxy: %s answers %s\n", url,
 		       p->protocol == SOCKS_V4A ? "SOCKS4a" : "SOCKS5");
 	else
-		printf("proxy: %s: %s\n", url, why);
+		printf("proxy: %s: %s%s\n", url, why,
+		       fd < 0 ? "; start it, or name another with Proxy" : "");
 	if (!good || !loses_early(s, p))
 		return good;
 	printf("proxy: %s: loses a request that comes early: set \"Pipeline no\"\n", url);

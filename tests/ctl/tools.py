@@ -44,6 +44,7 @@ def help_and_manual():
     with open(path, encoding="ascii") as f:
         manual = f.read()
     commands = re.findall(r"^  ([a-z]+) ", command("--help")[1], re.M)
+    equal(command("help"), command("--help"))
     true("resolve" in commands and "proxy" in commands, "the list of commands")
     for name in commands:
         section = re.search(rf"^\.Ss {name}$(.*?)(?=^\.S[sh] )", manual, re.M | re.S)
@@ -94,8 +95,10 @@ def resolve_failures():
         status, out, err = command("resolve", "-p", url, "-x", "a.test", "192.0.2.9")
         equal((status, out, len(err.splitlines())), (1, "", 2), err)
         equal(len([line for line in p.log(3) if "RESOLVE" in line]), 3, "questions that were sent")
-    status, _, err = command("resolve", "-p", f"socks5://127.0.0.1:{unused_port()}", "a.test")
-    equal((status, err), (1, "sockshimctl: a.test: nothing listens at the proxy's address\n"))
+    url = f"socks5://127.0.0.1:{unused_port()}"
+    status, _, err = command("resolve", "-p", url, "a.test")
+    equal((status, err), (1, f"sockshimctl: a.test through {url}: nothing listens at the proxy's address; "
+                             "start it, or name another with Proxy\n"))
 
 
 @test

@@ -286,6 +286,26 @@ jobs_in()
 	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
 }
 
+@test "a session inside a session has settings of its own, and the guard of the outer one" {
+	local inner
+
+	proxy_up microsocks
+	inner=$PROXY
+	proxy_use embedded
+	check()
+	{
+		run shim -v "$T/build/sockshim" -v -p "$inner" sh -c "$T/build/tests/e2e/static_guard get; curl -sS http://$WEB_IP4/"
+		expect_status 0
+		expect_match "$output" "static_guard: $WEB_IP4:80 through $PROXY, .*through the supervisor"
+		expect_match "$output" "curl: $WEB_IP4:80 through $inner, source"
+		run shim "$T/build/sockshim" -G
+		expect_match "$output" 'Proxy tor://127.0.0.1:9050 +# default'
+	}
+	both check
+	proxy_down microsocks
+	proxy_use embedded
+}
+
 @test "nothing of a session stays, and others cannot read it while it lasts" {
 	check()
 	{

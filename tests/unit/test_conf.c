@@ -442,6 +442,7 @@ static void test_foreign_urls(void **state)
 	static const struct {
 		const char *url, *told;
 	} list[] = {
+		{"", "is empty"},
 		{"127.0.0.1:1080", "in front"},
 		{"localhost", "in front"},
 		{"socks4://h:1", "socks4a://"},
