@@ -245,7 +245,8 @@ install: all $(B)/sockshim.pc ## to PREFIX (/usr/local) under DESTDIR; a configu
 	$(call put,644,$(B)/completion/fish,$(FISHDIR)/sockshim.fish)
 	ln -sf sockshim $(DESTDIR)$(BASHDIR)/sockshimctl
 	ln -sf sockshim.fish $(DESTDIR)$(FISHDIR)/sockshimctl.fish
-	test -e $(DESTDIR)$(CONF) || { $(call put,644,conf/sockshim.conf,$(CONF)); }
+	test -e $(DESTDIR)$(CONF) || { $(call put,644,conf/sockshim.conf,$(CONF)); } || { [ "$$(id -u)" != 0 ] && \
+		echo "$(DESTDIR)$(CONF) is not there and only root may write it: the defaults hold without it" >&2; }
 
 # Its script, for shells that source it; and the launcher under its name.
 .PHONY: install-torsocks
