@@ -53,9 +53,35 @@ my own curl'
 	expect_match "$output" 'would add .*/libsockshim.so to /etc/ld.so.preload'
 	expect_match "$output" "Match user !65534"
 	good --dry-run disable
+	good wrap --dry-run curl
+	expect_match "$output" 'would write /var/lib/sockshim/bin/curl'
+	good enable --user nobody --dry-run
 	expect_picture "$before"
 	run in_prog --user "$T/build/sockshim-system" enable
 	[ "$status" -ne 0 ] || fail 'an ordinary user'
+}
+
+@test "--help, and what is wrong with a command line: two lines and more on stderr, 2" {
+	wrong()
+	{
+		run --separate-stderr in_prog --root "$T/build/sockshim-system" "${@:2}"
+		expect_status 2
+		expect_output ''
+		expect_match "${stderr_lines[0]}" "^sockshim-system: $1"
+		expect_match "${stderr_lines[1]}" '^usage: '
+	}
+	run --separate-stderr in_prog --user "$T/build/sockshim-system" --help
+	expect_status 0
+	expect_match "$output" '^usage: .*--exempt-user'
+	[ -z "$stderr" ] || fail 'a word on stderr'
+	wrong 'no command'
+	wrong 'no such command: foo' foo
+	wrong 'which command' wrap
+	wrong 'unknown option --foo' enable --foo x
+	wrong 'an argument is missing after --user' enable --user
+	wrong 'no argument belongs to list: x' list x
+	wrong 'of which one unit' service
+	bad wrap -x
 }
 
 # ---- everything ----
