@@ -172,7 +172,7 @@ static void list(const struct progress *p)
 
 	if (p->need & PEND_OWED && !streams_find(session_streams(here()), p->cookie, &e))
 		untold = e.untold;
-	tunnel_list(here(), &p->stream, p->owner, untold);
+	tunnel_list(here(), &p->stream, SHARED_LOAD_RELAXED(&p->owner), untold);
 }
 
 static void opened(struct progress *p, int fd)
