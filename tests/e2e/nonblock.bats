@@ -140,6 +140,25 @@ print(["%x" % e for _, e in ep.poll(5)], s.getsockopt(socket.SOL_SOCKET, socket.
 	expect_output "['1c'] 110 0"
 }
 
+@test "HandshakeTimeout ends what a thread waits for that slept before another thread connected" {
+	proxy_use fake
+	run shim -q -o HandshakeTimeout=0.3 "$PYTHON" -c '
+import select, socket, threading
+s = socket.socket()
+s.setblocking(False)
+ep = select.epoll()
+ep.register(s, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
+print(["%x" % e for _, e in ep.poll()])
+t = threading.Thread(target=lambda: print(["%x" % e for _, e in ep.poll()]))
+t.start()
+while ") S " not in open("/proc/self/task/%d/stat" % t.native_id).read():
+    pass
+s.connect_ex(("203.0.113.80", 80))
+t.join()
+print(s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))'
+	expect_output $'[\'14\']\n[\'1d\']\n110'
+}
+
 # far COMMAND…: with the far side of conform_far, which lets connections go on when it is told to
 far()
 {

@@ -213,8 +213,11 @@ static void asked(void)
 	check(option(fd, SOL_SOCKET, SO_RCVLOWAT) == 1);
 	check(option(fd, IPPROTO_TCP, TCP_NODELAY) == 0);
 	check(fcntl(fd, F_GETFL) == (O_RDWR | O_NONBLOCK) && fcntl(fd, F_GETOWN) == 0);
+	check(!setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &(int){2}, 4));
+	check(option(fd, SOL_SOCKET, SO_RCVLOWAT) == 2);
 	order(GO, 1);
 	check(works(fd));
+	check(option(fd, SOL_SOCKET, SO_RCVLOWAT) == 2);
 	check(option(fd, IPPROTO_TCP, TCP_NODELAY) == 0);
 	order(SAY, 0);
 	check(bytes(fd, FIONREAD) == 2);
@@ -234,6 +237,7 @@ static void set_before(void)
 		{IPPROTO_TCP, TCP_CORK, &(int){1}, 4},
 		{IPPROTO_TCP, TCP_QUICKACK, &(int){0}, 4},
 		{SOL_SOCKET, SO_LINGER, &now, sizeof(now)},
+		{SOL_SOCKET, SO_RCVLOWAT, &(int){50}, 4},
 		{SOL_SOCKET, SO_SNDBUF, &(int){1}, 4},
 		{SOL_SOCKET, SO_RCVBUF, &(int){1}, 4},
 		{SOL_SOCKET, SO_OOBINLINE, &(int){1}, 4},
@@ -248,6 +252,7 @@ static void set_before(void)
 		order(GO, 1);
 		check(events_of(fd, -1) == POLLOUT && send(fd, "ab", 2, 0) == 2);
 		check(!setsockopt(fd, IPPROTO_TCP, TCP_CORK, &(int){0}, 4));
+		check(!setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &(int){1}, 4));
 		let_block(fd);
 		check(recv(fd, data, 2, MSG_WAITALL) == 2);
 		close(fd);
@@ -428,6 +433,7 @@ static void small_sets(void)
 		fd_set set;
 		unsigned long behind[1000];
 	} m;
+	struct timeval t = {20, 0};
 	int fd = in_progress();
 
 	memset(&m, 0xa5, sizeof(m));
@@ -438,6 +444,10 @@ static void small_sets(void)
 	order(GO, 1);
 	FD_SET(fd, &m.set);
 	check(pselect(1 << 20, NULL, &m.set, NULL, NULL, NULL) == 1 && FD_ISSET(fd, &m.set));
+	close(fd);
+	fd = in_progress();
+	order(GO, 1);
+	check(select(fd + 1, NULL, &m.set, NULL, &t) == 1 && t.tv_sec < 20); // what is left
 	close(fd);
 }
 
