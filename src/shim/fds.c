@@ -53,9 +53,12 @@ static atomic_int highest; /* number with a bit of either kind, since the start 
 static int32_t whose(int32_t pid)
 {
 	const int same_memory = 1; /* <linux/kcmp.h> */
-	int32_t parent = (int32_t)SYS0(SYS_getppid);
+	int32_t parent;
 
-	return !confined && SYS5(SYS_kcmp, pid, parent, same_memory, 0, 0) == 0 ? parent : pid;
+	if (confined) /* its filter may kill for either call: sshd's does */
+		return pid;
+	parent = (int32_t)SYS0(SYS_getppid);
+	return SYS5(SYS_kcmp, pid, parent, same_memory, 0, 0) == 0 ? parent : pid;
 }
 
 static struct fds *fds_make(void)
