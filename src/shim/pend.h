@@ -194,9 +194,10 @@ void pend_sweep(void);
 int pend_epoll_ctl(int epoll, int op, int fd, const struct epoll_event *e);
 
 /*
- * Waits. An end is in ns of CLOCK_MONOTONIC, 0: never; a time is in ns, -1: for ever. pend_wait() is
+ * pend_wait.c: waits. An end is in ns of CLOCK_MONOTONIC, 0: never; a time is in ns, -1: for ever. pend_wait() is
  * the time until the end or until a handshake's deadline, which pend_expire() sees to.
  */
+void pend_note_deadline(struct progress *p); /* what a locked stream waits for from here on */
 uint64_t pend_end(int64_t ns);
 int64_t pend_left(uint64_t end);
 int64_t pend_wait(uint64_t end);
