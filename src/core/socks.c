@@ -227,7 +227,7 @@ size_t socks_want(const struct socks *s)
 
 	if (socks_next(s) != SOCKS_RECEIVE || s->got >= s->need)
 		return 0;
-	want = (size_t)(s->need - s->got + s->ahead);
+	want = (size_t)s->need - s->got + s->ahead;
 	return want < SOCKS_WANT_MAX ? want : SOCKS_WANT_MAX;
 }
 
