@@ -11,7 +11,7 @@ int asked_connect(int fd, const struct call *c);
 /* A datagram for a server. The bytes sent (not counting what is ours), or -errno. */
 ssize_t asked_send(int fd, const struct call *c, const struct msghdr *msg, int flags);
 
-extern atomic_bool asked_any; /* has this process such a socket, or had one? */
+INNER atomic_bool asked_any; /* has this process such a socket, or had one? */
 bool asked_find(int fd);
 
 /* Is this such a socket? One load while there is none. */

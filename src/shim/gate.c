@@ -56,28 +56,28 @@ void gate_map(const struct session *s)
 int pass_connect(int fd, const struct sockaddr *to, socklen_t len)
 {
 	if (!gate_is_open())
-		return real.connect(fd, to, len);
+		return real(connect)(fd, to, len);
 	return (int)libc_result(sys_connect(fd, to, len));
 }
 
 int pass_bind(int fd, const struct sockaddr *at, socklen_t len)
 {
 	if (!gate_is_open())
-		return real.bind(fd, at, len);
+		return real(bind)(fd, at, len);
 	return (int)libc_result(sys_bind(fd, at, len));
 }
 
 int pass_listen(int fd, int backlog)
 {
 	if (!gate_is_open())
-		return real.listen(fd, backlog);
+		return real(listen)(fd, backlog);
 	return (int)libc_result(sys_gate(SYS_listen, fd, backlog, 0, 0, 0, 0));
 }
 
 int pass_setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 {
 	if (!gate_is_open())
-		return real.setsockopt(fd, level, option, value, len);
+		return real(setsockopt)(fd, level, option, value, len);
 	return (int)libc_result(
 		sys_gate(SYS_setsockopt, fd, level, option, SYS_ARG(value), len, 0));
 }
@@ -86,7 +86,7 @@ ssize_t pass_sendto(int fd, const void *data, size_t len, int flags, const struc
 		    socklen_t to_len)
 {
 	if (!gate_is_open() || !to) /* the filter lets send(2) pass anyway */
-		return real.sendto(fd, data, len, flags, to, to_len);
+		return real(sendto)(fd, data, len, flags, to, to_len);
 	return libc_result(
 		sys_gate(SYS_sendto, fd, SYS_ARG(data), SYS_ARG(len), flags, SYS_ARG(to), to_len));
 }
@@ -94,13 +94,13 @@ ssize_t pass_sendto(int fd, const void *data, size_t len, int flags, const struc
 ssize_t pass_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	if (!gate_is_open())
-		return real.sendmsg(fd, msg, flags);
+		return real(sendmsg)(fd, msg, flags);
 	return libc_result(sys_gate(SYS_sendmsg, fd, SYS_ARG(msg), flags, 0, 0, 0));
 }
 
 int pass_sendmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags)
 {
 	if (!gate_is_open())
-		return real.sendmmsg(fd, msgs, count, flags);
+		return real(sendmmsg)(fd, msgs, count, flags);
 	return (int)libc_result(sys_gate(SYS_sendmmsg, fd, SYS_ARG(msgs), count, flags, 0, 0));
 }

@@ -16,7 +16,7 @@ WRAP int epoll_ctl(int epoll, int op, int fd, struct epoll_event *e)
 	uint64_t number;
 
 	if (!event_sane(op, e))
-		return real.epoll_ctl(epoll, op, fd, e);
+		return real(epoll_ctl)(epoll, op, fd, e);
 	if (pend_any() && fds_maybe(fd) && pend_step(fd))
 		err = pend_epoll_ctl(epoll, op, fd, e);
 	if (err <= 0) {
@@ -24,7 +24,7 @@ WRAP int epoll_ctl(int epoll, int op, int fd, struct epoll_event *e)
 		return (int)libc_result(err);
 	}
 	number = regs_number(epoll, fd);
-	err = real.epoll_ctl(epoll, op, fd, e);
+	err = real(epoll_ctl)(epoll, op, fd, e);
 	if (err < 0 || fd < 0 || fd >= PEND_FDS)
 		return err;
 	regs_note(epoll, op, fd, e, number);
@@ -126,15 +126,15 @@ SLOWLY static int wait_slowly(int epoll, struct epoll_event *events, int max, ui
 		pend_expire();
 		over = end && !pend_left(end);
 		others = others_here();
-		got = real.epoll_pwait(epoll, events, max,
-				       pend_ms(others ? pend_nap(end) : pend_wait(end)), mask);
+		got = real(epoll_pwait)(epoll, events, max,
+					pend_ms(others ? pend_nap(end) : pend_wait(end)), mask);
 		if (got < 0)
 			return got;
 		if (!got && others)
 			pend_step_all();
 		kept = sift(epoll, events, got, &moved);
 		if (got && !kept && !moved && !over) /* marks that stay: do not turn in circles */
-			real.poll(NULL, 0, 1);
+			real(poll)(NULL, 0, 1);
 	} while (!kept && !(over && !moved));
 	errno = was;
 	return kept;
@@ -176,7 +176,7 @@ WRAP int epoll_wait(int epoll, struct epoll_event *events, int max, int ms)
 
 	if (pend_any())
 		return wait_ms(epoll, events, max, ms, NULL);
-	got = real.epoll_wait(epoll, events, max, ms);
+	got = real(epoll_wait)(epoll, events, max, ms);
 	return may_be_marked(got) ? wait_over(epoll, events, max, got, ns_of_ms(ms), NULL) : got;
 }
 
@@ -186,7 +186,7 @@ WRAP int epoll_pwait(int epoll, struct epoll_event *events, int max, int ms, con
 
 	if (pend_any())
 		return wait_ms(epoll, events, max, ms, mask);
-	got = real.epoll_pwait(epoll, events, max, ms, mask);
+	got = real(epoll_pwait)(epoll, events, max, ms, mask);
 	return may_be_marked(got) ? wait_over(epoll, events, max, got, ns_of_ms(ms), mask) : got;
 }
 
@@ -194,8 +194,8 @@ WRAP int epoll_pwait(int epoll, struct epoll_event *events, int max, int ms, con
 static int pwait2(int epoll, struct epoll_event *events, int max, const struct timespec *t,
 		  const sigset_t *mask)
 {
-	if (real.epoll_pwait2)
-		return real.epoll_pwait2(epoll, events, max, t, mask);
+	if (real(epoll_pwait2))
+		return real(epoll_pwait2)(epoll, events, max, t, mask);
 	return (int)libc_result(-ENOSYS);
 }
 

@@ -144,28 +144,28 @@ WRAP int execve(const char *path, char *const argv[], char *const envp[])
 {
 	if (check(AT_FDCWD, path) < 0)
 		return (int)libc_result(-EACCES);
-	return real.execve(path, argv, KEPT(envp));
+	return real(execve)(path, argv, KEPT(envp));
 }
 
 WRAP int execv(const char *path, char *const argv[])
 {
 	if (check(AT_FDCWD, path) < 0)
 		return (int)libc_result(-EACCES);
-	return real.execve(path, argv, KEPT(environ));
+	return real(execve)(path, argv, KEPT(environ));
 }
 
 WRAP int execvpe(const char *file, char *const argv[], char *const envp[])
 {
 	if (check_search(file) < 0)
 		return (int)libc_result(-EACCES);
-	return real.execvpe(file, argv, KEPT(envp));
+	return real(execvpe)(file, argv, KEPT(envp));
 }
 
 WRAP int execvp(const char *file, char *const argv[])
 {
 	if (check_search(file) < 0)
 		return (int)libc_result(-EACCES);
-	return real.execvpe(file, argv, KEPT(environ));
+	return real(execvpe)(file, argv, KEPT(environ));
 }
 
 /* The arguments of execl and relatives as an array on the stack; `ap` stands behind the NULL. */
@@ -192,7 +192,7 @@ WRAP int execl(const char *path, const char *arg, ...)
 	va_end(ap);
 	if (check(AT_FDCWD, path) < 0)
 		return (int)libc_result(-EACCES);
-	return real.execve(path, argv, KEPT(environ));
+	return real(execve)(path, argv, KEPT(environ));
 }
 
 WRAP int execlp(const char *file, const char *arg, ...)
@@ -204,7 +204,7 @@ WRAP int execlp(const char *file, const char *arg, ...)
 	va_end(ap);
 	if (check_search(file) < 0)
 		return (int)libc_result(-EACCES);
-	return real.execvpe(file, argv, KEPT(environ));
+	return real(execvpe)(file, argv, KEPT(environ));
 }
 
 WRAP int execle(const char *path, const char *arg, ...)
@@ -217,7 +217,7 @@ WRAP int execle(const char *path, const char *arg, ...)
 	va_end(ap);
 	if (check(AT_FDCWD, path) < 0)
 		return (int)libc_result(-EACCES);
-	return real.execve(path, argv, KEPT(envp));
+	return real(execve)(path, argv, KEPT(envp));
 }
 
 WRAP int execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags)
@@ -227,12 +227,12 @@ WRAP int execveat(int dirfd, const char *path, char *const argv[], char *const e
 	if (!readable(path, 1) || *path) {
 		if (check(dirfd, path) < 0)
 			return (int)libc_result(-EACCES);
-		return real.execveat(dirfd, path, argv, KEPT(envp), flags);
+		return real(execveat)(dirfd, path, argv, KEPT(envp), flags);
 	}
 	proc_number(by_fd, PROC_SELF, "/fd/", dirfd);
 	if (dirfd >= 0 && check(AT_FDCWD, by_fd) < 0)
 		return (int)libc_result(-EACCES);
-	return real.execveat(dirfd, path, argv, KEPT(envp), flags);
+	return real(execveat)(dirfd, path, argv, KEPT(envp), flags);
 }
 
 WRAP int fexecve(int fd, char *const argv[], char *const envp[])
@@ -242,7 +242,7 @@ WRAP int fexecve(int fd, char *const argv[], char *const envp[])
 	proc_number(by_fd, PROC_SELF, "/fd/", fd);
 	if (fd >= 0 && check(AT_FDCWD, by_fd) < 0)
 		return (int)libc_result(-EACCES);
-	return real.fexecve(fd, argv, KEPT(envp));
+	return real(fexecve)(fd, argv, KEPT(envp));
 }
 
 WRAP int posix_spawn(pid_t *restrict pid, const char *restrict path,
@@ -252,7 +252,7 @@ WRAP int posix_spawn(pid_t *restrict pid, const char *restrict path,
 {
 	if (check(AT_FDCWD, path) < 0)
 		return EACCES;
-	return real.posix_spawn(pid, path, actions, attr, argv, KEPT(envp));
+	return real(posix_spawn)(pid, path, actions, attr, argv, KEPT(envp));
 }
 
 WRAP int posix_spawnp(pid_t *restrict pid, const char *restrict file,
@@ -262,7 +262,7 @@ WRAP int posix_spawnp(pid_t *restrict pid, const char *restrict file,
 {
 	if (check_search(file) < 0)
 		return EACCES;
-	return real.posix_spawnp(pid, file, actions, attr, argv, KEPT(envp));
+	return real(posix_spawnp)(pid, file, actions, attr, argv, KEPT(envp));
 }
 
 /*
@@ -275,7 +275,7 @@ WRAP int system(const char *command)
 	int status;
 
 	environ = KEPT(was);
-	status = real.system(command);
+	status = real(system)(command);
 	environ = was;
 	return status;
 }
@@ -286,7 +286,7 @@ WRAP FILE *popen(const char *command, const char *mode)
 	FILE *f;
 
 	environ = KEPT(was);
-	f = real.popen(command, mode);
+	f = real(popen)(command, mode);
 	environ = was;
 	return f;
 }
@@ -298,7 +298,7 @@ WRAP int wordexp(const char *restrict words, wordexp_t *restrict result, int fla
 	int error;
 
 	environ = KEPT(was);
-	error = real.wordexp(words, result, flags);
+	error = real(wordexp)(words, result, flags);
 	environ = was;
 	return error;
 }

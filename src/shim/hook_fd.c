@@ -19,17 +19,17 @@ static int copied(int old, int copy)
 
 WRAP int dup(int fd)
 {
-	return copied(fd, real.dup(fd));
+	return copied(fd, real(dup)(fd));
 }
 
 WRAP int dup2(int fd, int to)
 {
-	return copied(fd, real.dup2(fd, to));
+	return copied(fd, real(dup2)(fd, to));
 }
 
 WRAP int dup3(int fd, int to, int flags)
 {
-	return copied(fd, real.dup3(fd, to, flags));
+	return copied(fd, real(dup3)(fd, to, flags));
 }
 
 static bool copies(int command)
@@ -46,7 +46,7 @@ WRAP int fcntl(int fd, int command, ...)
 	va_start(ap, command);
 	arg = va_arg(ap, void *);
 	va_end(ap);
-	got = real.fcntl(fd, command, arg);
+	got = real(fcntl)(fd, command, arg);
 	return copies(command) ? copied(fd, got) : got;
 }
 
@@ -59,7 +59,7 @@ WRAP int fcntl64(int fd, int command, ...)
 	va_start(ap, command);
 	arg = va_arg(ap, void *);
 	va_end(ap);
-	got = real.fcntl64(fd, command, arg);
+	got = real(fcntl64)(fd, command, arg);
 	return copies(command) ? copied(fd, got) : got;
 }
 
@@ -68,7 +68,7 @@ WRAP FILE *fdopen(int fd, const char *mode)
 {
 	if (pend_any())
 		held_settle(fd);
-	return real.fdopen(fd, mode);
+	return real(fdopen)(fd, mode);
 }
 
 /* Bytes to be read, and to be sent: of the proxy's none. */
@@ -93,5 +93,5 @@ WRAP int ioctl(int fd, unsigned long request, ...)
 		*(int *)arg = 0;
 		return 0;
 	}
-	return real.ioctl(fd, request, arg);
+	return real(ioctl)(fd, request, arg);
 }

@@ -58,14 +58,14 @@ static int by_name(const char *name, int family, struct hostent *host, char *buf
 	int eai;
 
 	if (is_numeric(name))
-		return real.gethostbyname2_r(name, family, host, buffer, size, result, error);
+		return real(gethostbyname2_r)(name, family, host, buffer, size, result, error);
 	*result = NULL;
 	if (size < LEAST_BUFFER)
 		return too_small(error);
 	eai = lookup_name(name, family, &found);
 	if (eai == LOOKUP_DIRECT)
 		return ASK_LIBC_DIRECTLY(
-			real.gethostbyname2_r(name, family, host, buffer, size, result, error));
+			real(gethostbyname2_r)(name, family, host, buffer, size, result, error));
 	*error = host_error(eai);
 	if (eai)
 		return *error == TRY_AGAIN ? EAGAIN : 0;
@@ -95,8 +95,8 @@ static int by_address(const void *address, socklen_t len, int family, struct hos
 	}
 	eai = lookup_address(&a, &found);
 	if (eai == LOOKUP_DIRECT)
-		return ASK_LIBC_DIRECTLY(real.gethostbyaddr_r(address, len, family, host, buffer,
-							      size, result, error));
+		return ASK_LIBC_DIRECTLY(real(gethostbyaddr_r)(address, len, family, host, buffer,
+							       size, result, error));
 	*error = host_error(eai);
 	if (eai)
 		return *error == TRY_AGAIN ? EAGAIN : 0;
@@ -136,7 +136,7 @@ WRAP int gethostbyname2_r(const char *restrict name, int family, struct hostent 
 			  int *restrict error)
 {
 	if (family != AF_INET && family != AF_INET6)
-		return real.gethostbyname2_r(name, family, host, buffer, size, result, error);
+		return real(gethostbyname2_r)(name, family, host, buffer, size, result, error);
 	return by_name(name, family, host, buffer, size, result, error);
 }
 
@@ -154,7 +154,7 @@ WRAP struct hostent *gethostbyname2(const char *name, int family)
 	int error;
 
 	if (family != AF_INET && family != AF_INET6)
-		return real.gethostbyname2(name, family);
+		return real(gethostbyname2)(name, family);
 	by_name(name, family, &own->host, own->buffer, sizeof(own->buffer), &result, &error);
 	return keep(result, error);
 }

@@ -12,30 +12,29 @@
 
 static SLOWLY ssize_t write_slowly(int fd, const void *data, size_t len)
 {
-	return pend_may_write(fd, 0) ? real.write(fd, data, len) : -1;
+	return pend_may_write(fd, 0) ? real(write)(fd, data, len) : -1;
 }
 
 WRAP ssize_t write(int fd, const void *data, size_t len)
 {
-	return pend_idle() ? real_table.write(fd, data, len) : write_slowly(fd, data, len);
+	return REAL_OR_SLOWLY(!pend_stirs(), write, fd, data, len);
 }
 
 WRAP ssize_t writev(int fd, const struct iovec *v, int count)
 {
 	return !pend_any() || !reach_vector(fd, v, count) || pend_may_write(fd, 0)
-		       ? real.writev(fd, v, count)
+		       ? real(writev)(fd, v, count)
 		       : -1;
 }
 
 static SLOWLY ssize_t send_slowly(int fd, const void *data, size_t len, int flags)
 {
-	return pend_may_write(fd, flags) ? real.send(fd, data, len, flags) : -1;
+	return pend_may_write(fd, flags) ? real(send)(fd, data, len, flags) : -1;
 }
 
 WRAP ssize_t send(int fd, const void *data, size_t len, int flags)
 {
-	return pend_idle() ? real_table.send(fd, data, len, flags)
-			   : send_slowly(fd, data, len, flags);
+	return REAL_OR_SLOWLY(!pend_stirs(), send, fd, data, len, flags);
 }
 
 static bool may_sendfile(int out, int in, const off_t *offset, size_t len)
@@ -46,12 +45,12 @@ static bool may_sendfile(int out, int in, const off_t *offset, size_t len)
 
 WRAP ssize_t sendfile(int out, int in, off_t *offset, size_t len)
 {
-	return may_sendfile(out, in, offset, len) ? real.sendfile(out, in, offset, len) : -1;
+	return may_sendfile(out, in, offset, len) ? real(sendfile)(out, in, offset, len) : -1;
 }
 
 WRAP ssize_t sendfile64(int out, int in, off_t *offset, size_t len)
 {
-	return may_sendfile(out, in, offset, len) ? real.sendfile64(out, in, offset, len) : -1;
+	return may_sendfile(out, in, offset, len) ? real(sendfile64)(out, in, offset, len) : -1;
 }
 
 WRAP ssize_t splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t len,
@@ -59,6 +58,6 @@ WRAP ssize_t splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t
 {
 	return !pend_any() || !reach_splice(in, in_offset, out, out_offset, len, flags) ||
 			       (pend_may_write(out, 0) && pend_may_read(in, 0))
-		       ? real.splice(in, in_offset, out, out_offset, len, flags)
+		       ? real(splice)(in, in_offset, out, out_offset, len, flags)
 		       : -1;
 }

@@ -24,7 +24,7 @@ static int seen(int mode)
 /* Jumps: dlopen(3) looks at where it is called from, for that library's RUNPATH and namespace. */
 WRAP void *dlopen(const char *file, int mode)
 {
-	return real.dlopen(file, seen(mode));
+	return real(dlopen)(file, seen(mode));
 }
 
 /* The library in its own list. */
@@ -53,7 +53,7 @@ static int tell_others(struct dl_phdr_info *info, size_t size, void *arg)
 WRAP int dl_iterate_phdr(int (*each)(struct dl_phdr_info *info, size_t size, void *arg), void *arg)
 {
 	struct listing l = {.each = each, .arg = arg};
-	int end = real.dl_iterate_phdr(tell_others, &l);
+	int end = real(dl_iterate_phdr)(tell_others, &l);
 
 	return end || !l.size ? end : each(&l.own, l.size, arg);
 }

@@ -27,7 +27,7 @@ static int numeric(const char *node, const char *service, const struct addrinfo 
 	int err;
 
 	h.ai_flags |= AI_NUMERICHOST;
-	err = real.getaddrinfo(node, service, &h, result);
+	err = real(getaddrinfo)(node, service, &h, result);
 	for (struct addrinfo *a = err ? NULL : *result; a; a = a->ai_next)
 		a->ai_flags = hints->ai_flags;
 	return err;
@@ -41,7 +41,7 @@ static bool is_numeric(const char *node)
 
 	if (strchr(node, ':'))
 		return true;
-	if (!(*node >= '0' && *node <= '9') || real.getaddrinfo(node, NULL, &hints, &result) != 0)
+	if (!(*node >= '0' && *node <= '9') || real(getaddrinfo)(node, NULL, &hints, &result) != 0)
 		return false;
 	freeaddrinfo(result);
 	return true;
@@ -185,7 +185,7 @@ int name_getaddrinfo(const char *node, const char *service, const struct addrinf
 	if (!node || strcmp(node, "*") == 0) { /* as good as none to glibc */
 		if (service && hints->ai_family == AF_UNSPEC && !(hints->ai_flags & AI_CANONNAME))
 			return no_node(service, hints, result);
-		return real.getaddrinfo(NULL, service, given, result);
+		return real(getaddrinfo)(NULL, service, given, result);
 	}
 	if (hints->ai_flags & AI_NUMERICHOST || is_numeric(node) ||
 	    (hints->ai_family != AF_UNSPEC && hints->ai_family != AF_INET &&
@@ -193,7 +193,7 @@ int name_getaddrinfo(const char *node, const char *service, const struct addrinf
 		return numeric(node, service, hints, result);
 	err = ask(node, service, hints, result);
 	if (err == LOOKUP_DIRECT)
-		return ASK_LIBC_DIRECTLY(real.getaddrinfo(node, service, given, result));
+		return ASK_LIBC_DIRECTLY(real(getaddrinfo)(node, service, given, result));
 	if (!err)
 		errno = before;
 	return err;
@@ -250,10 +250,10 @@ WRAP int getnameinfo(const struct sockaddr *restrict sa, socklen_t len, char *re
 
 	if (len < sizeof(sa_family_t) || flags & NI_NUMERICHOST || !host || !host_len ||
 	    addr_from_sockaddr(&a, sa, len) < 0)
-		return real.getnameinfo(sa, len, host, host_len, service, service_len, flags);
+		return real(getnameinfo)(sa, len, host, host_len, service, service_len, flags);
 	/* `text` is long enough: EAI_OVERFLOW is the service's, and comes after the host's errors. */
-	err = real.getnameinfo(sa, len, text, sizeof(text), service, service_len,
-			       (flags & ~NI_NAMEREQD) | NI_NUMERICHOST);
+	err = real(getnameinfo)(sa, len, text, sizeof(text), service, service_len,
+				(flags & ~NI_NAMEREQD) | NI_NUMERICHOST);
 	if (err && err != EAI_OVERFLOW)
 		return err;
 	host_err = put_host(&a, text, host, host_len, flags);

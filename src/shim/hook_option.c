@@ -183,7 +183,7 @@ static void put_int(int32_t n, void *value, const socklen_t *len)
 
 static int get_option(int fd, int level, int option, void *value, socklen_t *len)
 {
-	int was = errno, got = real.getsockopt(fd, level, option, value, len);
+	int was = errno, got = real(getsockopt)(fd, level, option, value, len);
 	struct stream_entry e;
 
 	if (got < 0 && is_replaced(fd, level, &e)) {

@@ -10,12 +10,12 @@
  * An allocator may read a file while it starts (jemalloc does), and must not be asked for memory
  * then, as dlsym(3) does: before the real functions are known, the kernel is asked.
  */
-#define READ(real_one, number, ...)                                                                \
-	(real_known() ? real_table.real_one : libc_result(number(__VA_ARGS__)))
+#define READ(name, args, number, ...)                                                              \
+	(real_known() ? real(name) args : libc_result(number(__VA_ARGS__)))
 
 static inline __attribute__((always_inline)) bool idle(void)
 {
-	return pend_idle() &&
+	return !pend_stirs() &&
 	       __builtin_expect(!atomic_load_explicit(&asked_any, memory_order_relaxed), 1);
 }
 
@@ -24,12 +24,12 @@ static SLOWLY ssize_t read_slowly(int fd, void *data, size_t len)
 	if (len && !pend_may_read(fd, 0))
 		return -1;
 	return asked_is(fd) ? asked_recv(fd, data, len, 0, NULL, NULL)
-			    : READ(read(fd, data, len), SYS3, SYS_read, fd, data, len);
+			    : READ(read, (fd, data, len), SYS3, SYS_read, fd, data, len);
 }
 
 WRAP ssize_t read(int fd, void *data, size_t len)
 {
-	return idle() ? real_table.read(fd, data, len) : read_slowly(fd, data, len);
+	return REAL_OR_SLOWLY(idle(), read, fd, data, len);
 }
 
 WRAP ssize_t __read_chk(int fd, void *data, size_t len, size_t size)
@@ -37,7 +37,7 @@ WRAP ssize_t __read_chk(int fd, void *data, size_t len, size_t size)
 	if (len && !pend_may_read(fd, 0))
 		return -1;
 	return asked_is(fd) && len <= size ? asked_recv(fd, data, len, 0, NULL, NULL)
-					   : READ(__read_chk(fd, data, len, size), SYS3, SYS_read,
+					   : READ(__read_chk, (fd, data, len, size), SYS3, SYS_read,
 						  fd, data, len < size ? len : size);
 }
 
@@ -48,7 +48,7 @@ WRAP ssize_t readv(int fd, const struct iovec *v, int count)
 	if (pend_any() && reach_vector(fd, v, count) && !pend_may_read(fd, 0))
 		return -1;
 	if (!asked_is(fd) || count < 0 || count > 1024)
-		return READ(readv(fd, v, count), SYS3, SYS_readv, fd, v, count);
+		return READ(readv, (fd, v, count), SYS3, SYS_readv, fd, v, count);
 	return libc_result(asked_receive(fd, &m, 0));
 }
 
@@ -57,12 +57,12 @@ static SLOWLY ssize_t recv_slowly(int fd, void *data, size_t len, int flags)
 	if (!pend_may_read(fd, flags))
 		return -1;
 	return asked_is(fd) ? asked_recv(fd, data, len, flags, NULL, NULL)
-			    : real.recv(fd, data, len, flags);
+			    : real(recv)(fd, data, len, flags);
 }
 
 WRAP ssize_t recv(int fd, void *data, size_t len, int flags)
 {
-	return idle() ? real_table.recv(fd, data, len, flags) : recv_slowly(fd, data, len, flags);
+	return REAL_OR_SLOWLY(idle(), recv, fd, data, len, flags);
 }
 
 WRAP ssize_t __recv_chk(int fd, void *data, size_t len, size_t size, int flags)
@@ -70,7 +70,7 @@ WRAP ssize_t __recv_chk(int fd, void *data, size_t len, size_t size, int flags)
 	if (!pend_may_read(fd, flags))
 		return -1;
 	return asked_is(fd) && len <= size ? asked_recv(fd, data, len, flags, NULL, NULL)
-					   : real.__recv_chk(fd, data, len, size, flags);
+					   : real(__recv_chk)(fd, data, len, size, flags);
 }
 
 WRAP ssize_t recvfrom(int fd, void *restrict data, size_t len, int flags,
@@ -79,7 +79,7 @@ WRAP ssize_t recvfrom(int fd, void *restrict data, size_t len, int flags,
 	if (!pend_may_read(fd, flags))
 		return -1;
 	return asked_is(fd) ? asked_recv(fd, data, len, flags, from, from_len)
-			    : real.recvfrom(fd, data, len, flags, from, from_len);
+			    : real(recvfrom)(fd, data, len, flags, from, from_len);
 }
 
 WRAP ssize_t __recvfrom_chk(int fd, void *restrict data, size_t len, size_t size, int flags,
@@ -89,5 +89,5 @@ WRAP ssize_t __recvfrom_chk(int fd, void *restrict data, size_t len, size_t size
 		return -1;
 	return asked_is(fd) && len <= size
 		       ? asked_recv(fd, data, len, flags, from, from_len)
-		       : real.__recvfrom_chk(fd, data, len, size, flags, from, from_len);
+		       : real(__recvfrom_chk)(fd, data, len, size, flags, from, from_len);
 }

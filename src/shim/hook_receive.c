@@ -38,7 +38,7 @@ static int accept_allowed(int fd, struct sockaddr *peer, socklen_t *len, int fla
 	socklen_t room = known ? *len : 0;
 	int got, before = errno;
 
-	while ((got = real.accept4(fd, peer, len, flags)) >= 0 && !may_come_in(got)) {
+	while ((got = real(accept4)(fd, peer, len, flags)) >= 0 && !may_come_in(got)) {
 		sys_close(got);
 		if (known)
 			*len = room;
@@ -114,7 +114,7 @@ WRAP ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 		return -1;
 	if (asked_is(fd) && readable(msg, sizeof(*msg)))
 		return libc_result(asked_receive(fd, msg, flags));
-	got = real.recvmsg(fd, msg, flags);
+	got = real(recvmsg)(fd, msg, flags);
 	if (got >= 0)
 		rights_check(msg);
 	return got;
@@ -147,7 +147,7 @@ WRAP int recvmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags,
 		return -1;
 	if (asked_is(fd) && readable(msgs, sizeof(*msgs)))
 		return receive_answers(fd, msgs, count, flags);
-	got = real.recvmmsg(fd, msgs, count, flags, timeout);
+	got = real(recvmmsg)(fd, msgs, count, flags, timeout);
 	for (int i = 0; i < got; i++)
 		rights_check(&msgs[i].msg_hdr);
 	return got;

@@ -113,19 +113,19 @@ static int no_network(struct netent **result, int *error)
 
 WRAP struct netent *getnetbyname(const char *name)
 {
-	return asks_file() ? real.getnetbyname(name) : NULL;
+	return asks_file() ? real(getnetbyname)(name) : NULL;
 }
 
 WRAP struct netent *getnetbyaddr(uint32_t net, int family)
 {
-	return asks_file() ? real.getnetbyaddr(net, family) : NULL;
+	return asks_file() ? real(getnetbyaddr)(net, family) : NULL;
 }
 
 WRAP int getnetbyname_r(const char *restrict name, struct netent *restrict net,
 			char *restrict buffer, size_t size, struct netent **restrict result,
 			int *restrict error)
 {
-	return asks_file() ? real.getnetbyname_r(name, net, buffer, size, result, error)
+	return asks_file() ? real(getnetbyname_r)(name, net, buffer, size, result, error)
 			   : no_network(result, error);
 }
 
@@ -133,6 +133,6 @@ WRAP int getnetbyaddr_r(uint32_t number, int family, struct netent *restrict net
 			char *restrict buffer, size_t size, struct netent **restrict result,
 			int *restrict error)
 {
-	return asks_file() ? real.getnetbyaddr_r(number, family, net, buffer, size, result, error)
+	return asks_file() ? real(getnetbyaddr_r)(number, family, net, buffer, size, result, error)
 			   : no_network(result, error);
 }

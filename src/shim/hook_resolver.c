@@ -124,10 +124,10 @@ static int send_message(struct __res_state *state, const unsigned char *message,
 
 /* Libc's own where a rule says Direct; before glibc 2.34 it has the old name, in libresolv. */
 #define OR_LIBC(n, state, function, ...)                                                           \
-	((n) != ASK_LIBC     ? (n)                                                                 \
-	 : real.function     ? ASK_LIBC_DIRECTLY(real.function(__VA_ARGS__))                       \
-	 : real.__##function ? ASK_LIBC_DIRECTLY(real.__##function(__VA_ARGS__))                   \
-			     : fail_with(state, TRY_AGAIN))
+	((n) != ASK_LIBC      ? (n)                                                                \
+	 : real(function)     ? ASK_LIBC_DIRECTLY(real(function)(__VA_ARGS__))                     \
+	 : real(__##function) ? ASK_LIBC_DIRECTLY(real(__##function)(__VA_ARGS__))                 \
+			      : fail_with(state, TRY_AGAIN))
 
 WRAP int res_query(const char *name, int class, int type, unsigned char *answer, int size)
 {

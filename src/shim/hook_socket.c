@@ -29,7 +29,7 @@ WRAP int socket(int domain, int type, int protocol)
 	if (decide_here(&c, &d) == VERDICT_REFUSE)
 		return (int)libc_result(-refuse(&c, &d));
 	before = tcp ? others_before() : 0;
-	fd = real.socket(domain, type, protocol);
+	fd = real(socket)(domain, type, protocol);
 	fds_fresh(fd);
 	if (tcp) {
 		others_fresh(fd, before);
@@ -253,7 +253,7 @@ WRAP int shutdown(int fd, int how)
 	int before = errno, need = pend_any() ? pend_step(fd) : 0;
 
 	if (need && (how < SHUT_RD || how > SHUT_RDWR))
-		return real.shutdown(fd, how); /* EINVAL */
+		return real(shutdown)(fd, how); /* EINVAL */
 	if (need && !pend_owes(need)) {
 		/* What the kernel does with a connection in progress: it is over, ECONNRESET. */
 		pend_forget(fd); /* a replacement is gone, too */
@@ -267,7 +267,7 @@ WRAP int shutdown(int fd, int how)
 		errno = before;
 		return 0;
 	}
-	return real.shutdown(fd, how);
+	return real(shutdown)(fd, how);
 }
 
 /* Writes an address as the kernel does: cut to the room that there is, with its whole length. */
@@ -287,7 +287,7 @@ WRAP int getpeername(int fd, struct sockaddr *restrict peer, socklen_t *restrict
 
 	if (need && !pend_owes(need))
 		return (int)libc_result(-ENOTCONN);
-	got = real.getpeername(fd, peer, len);
+	got = real(getpeername)(fd, peer, len);
 	if (got < 0 || room < sizeof(sa_family_t) || *len < sizeof(sa_family_t) ||
 	    (peer->sa_family != AF_INET && peer->sa_family != AF_INET6 &&
 	     !(peer->sa_family == AF_UNIX && replace_possible())) ||
@@ -316,7 +316,7 @@ WRAP int getsockname(int fd, struct sockaddr *restrict name, socklen_t *restrict
 	struct sockaddr_storage own;
 	struct stream_entry e;
 	socklen_t room = readable(len, sizeof(*len)) ? *len : 0;
-	int got = real.getsockname(fd, name, len), size;
+	int got = real(getsockname)(fd, name, len), size;
 
 	if (got < 0 || !room || !replace_find(fd, &e))
 		return got;

@@ -133,7 +133,7 @@ static int poll_rounds(struct pollfd *mine, uint64_t *hidden, struct pollfd *fds
 		over = end && !pend_left(end);
 		ns = count ? pend_nap(end) : pend_wait(end);
 		t = timespec_of(ns);
-		got = real.ppoll(mine, n, ns < 0 ? NULL : &t, mask);
+		got = real(ppoll)(mine, n, ns < 0 ? NULL : &t, mask);
 		if (got < 0)
 			return got;
 		ready = poll_count(mine, hidden, n, &woken);
@@ -197,7 +197,7 @@ SLOWLY static int poll_under_way(struct pollfd *fds, nfds_t n, int ms, int got)
 	if (got && !poll_saw(fds, n))
 		return got;
 	if (!got && !poll_sane(fds, n))
-		return real.poll(fds, n, ms);
+		return real(poll)(fds, n, ms);
 	return poll_slowly(fds, n, ms < 0 ? -1 : ms * 1000000LL, NULL);
 }
 
@@ -207,7 +207,7 @@ static inline int wait_poll(struct pollfd *fds, nfds_t n, int ms)
 
 	if (pend_any())
 		return poll_under_way(fds, n, ms, 0);
-	got = real.poll(fds, n, ms);
+	got = real(poll)(fds, n, ms);
 	return got > 0 && pend_any() ? poll_under_way(fds, n, ms, got) : got;
 }
 
@@ -223,7 +223,7 @@ SLOWLY static int ppoll_under_way(struct pollfd *fds, nfds_t n, const struct tim
 	if (got && !poll_saw(fds, n))
 		return got;
 	if (!got && (!poll_sane(fds, n) || !time_sane(t)))
-		return real.ppoll(fds, n, t, mask);
+		return real(ppoll)(fds, n, t, mask);
 	return poll_slowly(fds, n, ns_of(t), mask);
 }
 
@@ -234,7 +234,7 @@ static inline int wait_ppoll(struct pollfd *fds, nfds_t n, const struct timespec
 
 	if (pend_any())
 		return ppoll_under_way(fds, n, t, mask, 0);
-	got = real.ppoll(fds, n, t, mask);
+	got = real(ppoll)(fds, n, t, mask);
 	return got > 0 && pend_any() ? ppoll_under_way(fds, n, t, mask, got) : got;
 }
 
@@ -251,7 +251,7 @@ WRAP int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *t, const sig
 WRAP int __poll_chk(struct pollfd *fds, nfds_t n, int ms, size_t size)
 {
 	if (size / sizeof(*fds) < n)
-		return real.__poll_chk(fds, n, ms, size); /* ends the program */
+		return real(__poll_chk)(fds, n, ms, size); /* ends the program */
 	return wait_poll(fds, n, ms);
 }
 
@@ -259,7 +259,7 @@ WRAP int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *t, con
 		     size_t size)
 {
 	if (size / sizeof(*fds) < n)
-		return real.__ppoll_chk(fds, n, t, mask, size);
+		return real(__ppoll_chk)(fds, n, t, mask, size);
 	return wait_ppoll(fds, n, t, mask);
 }
 
@@ -389,8 +389,8 @@ static int select_rounds(struct sets *mine, const struct hidden *hidden, const s
 		over = end && !pend_left(end);
 		ns = count ? pend_nap(end) : pend_wait(end);
 		t = timespec_of(ns);
-		got = real.pselect(n, as_set(mine, 0), as_set(mine, 1), as_set(mine, 2),
-				   ns < 0 ? NULL : &t, mask);
+		got = real(pselect)(n, as_set(mine, 0), as_set(mine, 1), as_set(mine, 2),
+				    ns < 0 ? NULL : &t, mask);
 		if (got < 0)
 			return got;
 		ready = select_count(mine, hidden, n, got, &woken);
@@ -484,7 +484,7 @@ WRAP int select(int n, fd_set *restrict r, fd_set *restrict w, fd_set *restrict 
 
 	if (reach < 0 || (t && (!readable(t, sizeof(*t)) || t->tv_sec < 0 || t->tv_usec < 0 ||
 				t->tv_sec > INT32_MAX)))
-		return real.select(n, r, w, e, t);
+		return real(select)(n, r, w, e, t);
 	end = t ? pend_end(t->tv_sec * 1000000000LL + t->tv_usec * 1000LL) : 0;
 	got = select_slowly(reach, &in, end, NULL);
 	leave_rest(t, end);
@@ -498,6 +498,6 @@ WRAP int pselect(int n, fd_set *restrict r, fd_set *restrict w, fd_set *restrict
 	int reach = pend_any() ? select_reach(n, &in) : -1;
 
 	if (reach < 0 || !time_sane(t))
-		return real.pselect(n, r, w, e, t, mask);
+		return real(pselect)(n, r, w, e, t, mask);
 	return select_slowly(reach, &in, t && ns_of(t) >= 0 ? pend_end(ns_of(t)) : 0, mask);
 }

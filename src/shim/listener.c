@@ -79,7 +79,7 @@ static bool has_library(const struct session *s, int fd)
 	if (sys_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, sizeof(c)) < 0 ||
 	    (s->settings.everywhere && c.user != (uint32_t)SYS0(SYS_geteuid)))
 		return false;
-	return place_shared(c.pid, &real);
+	return place_shared(c.pid, &real_table);
 }
 
 bool listener_is_wrapped(int fd, const struct sockaddr *to, socklen_t len)

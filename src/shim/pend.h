@@ -19,16 +19,16 @@
 
 #define PEND_FDS (1 << 20) /* descriptors from here on are not followed: their connects block */
 
-extern atomic_uint pend_hot;	/* descriptors with a bit */
+INNER atomic_uint pend_hot;	/* descriptors with a bit */
 extern atomic_bool pend_limits; /* SO_SNDTIMEO, SO_RCVTIMEO or SO_RCVLOWAT was ever set */
 
 /* What is done while something is under way: out of the way of what is done while nothing is. */
 #define SLOWLY __attribute__((noinline))
 
 /* others.c: what other processes begin. */
-extern const struct progress_news *others_news;
-extern uint32_t *others_seen; /* others_news->begun + 1, if there is nothing new; 0: just forked */
-bool others_look(void);	      /* takes the news in; is something under way? */
+INNER const struct progress_news *others_news;
+INNER uint32_t *others_seen; /* others_news->begun + 1, if there is nothing new; 0: just forked */
+bool others_look(void);	     /* takes the news in; is something under way? */
 void others_start(const struct session *s);
 void others_join(void); /* a process begins */
 /* Around socket(2): nobody else has the new one. */
@@ -52,16 +52,6 @@ static inline bool pend_stirs(void)
 static inline bool pend_any(void)
 {
 	return pend_stirs() && others_look();
-}
-
-/*
- * Nothing stirs, and libc's functions are known. Asked first, with all else in a function of its own,
- * it leaves a hook that saves no register: a nanosecond of three.
- */
-static inline bool pend_idle(void)
-{
-	return __builtin_expect(
-		!pend_stirs() && atomic_load_explicit(&real_ready, memory_order_acquire), 1);
 }
 
 /* fds.c: the bits. */

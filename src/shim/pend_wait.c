@@ -100,7 +100,7 @@ int pend_rest(int fd, int need, uint64_t limit)
 {
 	struct pollfd p[2] = {{.fd = fd, .events = (short)(need & (POLLIN | POLLOUT))},
 			      {.events = POLLIN}};
-	int got = real.poll(p, tunnel_waits(need, &p[1]), pend_ms(pend_nap(limit)));
+	int got = real(poll)(p, tunnel_waits(need, &p[1]), pend_ms(pend_nap(limit)));
 
 	if (got < 0 && errno == EINTR && (limit || tunnel_interrupts()))
 		return -EINTR; /* the kernel restarts no call that has a time limit (signal(7)) */

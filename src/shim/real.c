@@ -3,12 +3,12 @@
  * real.c - the functions that ours stand in front of.
  *
  * A hundred dlsym(RTLD_NEXT) take 45 us, and malloc(3) the message of each symbol that this libc does
- * not have. So the libraries behind this one are gone through once, by their GNU hash tables, with
+ * not have. So the libraries behind this one are gone through by their GNU hash tables, with
  * dlsym's rules for which version counts. What cannot be made sense of is left to dlsym: an indirect
  * function, a library without such a table, another namespace (dlmopen).
  *
- * Going through them takes 12 us of the 100 that the library adds to a process's start, and many
- * processes call nothing of what is hooked. So it is done by the first hook that is called; the
+ * To look for all of them takes 12 us of the 100 that the library adds to a process's start, and a
+ * process calls few of what is hooked. So each is looked for when it is called first; the
  * constructor only sees that all tables can be read, and which libraries were there: those stay,
  * so that their list may be read while another thread opens and closes plugins.
  */
@@ -24,7 +24,6 @@
 #endif
 
 struct real_calls real_table;
-atomic_bool real_ready;
 /* The last library that was there at the start, from the constructor on. */
 static _Atomic(const struct link_map *) last;
 
@@ -119,23 +118,6 @@ static enum library read_library(const struct link_map *m, struct symbols *s)
 									     : LIBRARY_STRANGE;
 }
 
-/* False if one of them is for dlsym(3) to call. */
-static bool take(const struct symbols *s)
-{
-	void **to = (void **)(void *)&real_table;
-
-	for (size_t i = 0; i < sizeof(name_at) / sizeof(name_at[0]); i++) {
-		const ElfW(Sym) *sym = to[i] ? NULL : find(s, (const char *)&names + name_at[i]);
-
-		if (!sym)
-			continue;
-		if (ELF64_ST_TYPE(sym->st_info) == STT_GNU_IFUNC || sym->st_shndx == SHN_ABS)
-			return false;
-		to[i] = (void *)(s->base + sym->st_value);
-	}
-	return true;
-}
-
 static const struct link_map *own_map(void)
 {
 	extern ElfW(Dyn) _DYNAMIC[] __attribute__((visibility("hidden")));
@@ -146,53 +128,66 @@ static const struct link_map *own_map(void)
 	return m;
 }
 
-/* Has `each` seen all libraries behind this one that it was to see, and liked them? */
-static bool walk(bool (*each)(const struct symbols *s))
+/*
+ * Goes through the libraries behind this one: *sym is the first of that name, in *s, or NULL. False: one of
+ * them cannot be read. A `name` of NULL is found in none.
+ */
+static bool search(const char *name, struct symbols *s, const ElfW(Sym) * *sym)
 {
 	const struct link_map *m = own_map(), *end = atomic_load(&last);
-	struct symbols s;
 
+	*sym = NULL;
 	if (!m)
 		return false;
-	while (m != end && (m = m->l_next)) {
-		enum library is = read_library(m, &s);
+	while (!*sym && m != end && (m = m->l_next)) {
+		enum library is = read_library(m, s);
 
-		if (is == LIBRARY_STRANGE || (is == LIBRARY_READ && !each(&s)))
+		if (is == LIBRARY_STRANGE)
 			return false;
+		if (is == LIBRARY_READ && name)
+			*sym = find(s, name);
 	}
 	return true;
 }
 
-static void ask(void)
-{
-#define CALL(ret, name, params) real_table.name = (ret(*) params)dlsym(RTLD_NEXT, #name);
-#include "calls.def"
-#undef CALL
-}
-
 /*
  * No lock and no once: dlsym(3) may call malloc, which may be jemalloc, which calls syscall(3), which
- * is ours. Everyone who comes here writes the same values.
+ * is ours. Everyone who comes here writes the same value.
  */
-void real_resolve(void)
+static void *note(size_t i, void *function)
 {
-	if (!walk(take))
-		ask();
-	atomic_store_explicit(&real_ready, true, memory_order_release);
+	__atomic_store_n((void **)(void *)&real_table + i, function, __ATOMIC_RELAXED);
+	return function;
 }
 
-static bool leave(const struct symbols *s)
+static void *ask(size_t i)
 {
-	(void)s;
-	return true;
+	return note(i, dlsym(RTLD_NEXT, (const char *)&names + name_at[i]));
+}
+
+void *real_find(size_t i)
+{
+	const ElfW(Sym) * sym;
+	struct symbols s;
+
+	if (!search((const char *)&names + name_at[i], &s, &sym))
+		return ask(i);
+	if (!sym)
+		return NULL;
+	if (ELF64_ST_TYPE(sym->st_info) == STT_GNU_IFUNC || sym->st_shndx == SHN_ABS)
+		return ask(i);
+	return note(i, (void *)(s.base + sym->st_value));
 }
 
 void real_start(void)
 {
 	const struct link_map *m = _r_debug.r_map;
+	const ElfW(Sym) * sym;
+	struct symbols s;
 
-	if (!walk(leave))
-		real_resolve();
+	if (!search(NULL, &s, &sym))
+		for (size_t i = 0; i < sizeof(name_at) / sizeof(name_at[0]); i++)
+			ask(i);
 	while (m && m->l_next)
 		m = m->l_next;
 	atomic_store(&last, m);
@@ -200,7 +195,5 @@ void real_start(void)
 
 bool real_known(void)
 {
-	if (!atomic_load_explicit(&real_ready, memory_order_acquire) && atomic_load(&last))
-		real_resolve();
-	return atomic_load_explicit(&real_ready, memory_order_acquire);
+	return atomic_load_explicit(&last, memory_order_acquire);
 }

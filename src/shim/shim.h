@@ -55,11 +55,15 @@ struct __res_state;
  * is to call them.
  */
 #define WRAP __attribute__((visibility("default")))
+
+/* A variable of ours that hooks read all the time: not by way of the table that other libraries may change. */
+#define INNER extern __attribute__((visibility("hidden")))
+
 #ifdef SHIM_CALLS_HOOKS
 #define CALL(ret, name, params) ret name params;
 #else
 #define CALL(ret, name, params)                                                                    \
-	ret name params __attribute__((unavailable("hooked: use real." #name " or sys.h")));
+	ret name params __attribute__((unavailable("hooked: use real(" #name ") or sys.h")));
 #endif
 #include "calls.def"
 #undef CALL
@@ -70,30 +74,47 @@ struct real_calls {
 #include "calls.def"
 #undef CALL
 };
-extern struct real_calls real_table;
-extern atomic_bool real_ready;
-
-/* Resolves every symbol; may run twice at once, and from within itself, without harm. */
-void real_resolve(void);
+INNER struct real_calls real_table;
 
 /*
- * For the constructor: from here on resolving asks nobody for memory, unless a library has a hooked name
+ * Finds number `i` of calls.def, and notes it in real_table; NULL: there is none. May run twice at once,
+ * and from within itself, without harm.
+ */
+void *real_find(size_t i);
+
+/*
+ * For the constructor: from here on finding asks nobody for memory, unless a library has a hooked name
  * as an indirect function (glibc none of them): only a search for each name would tell, and the start
  * is to be spared that.
  */
 void real_start(void);
 
-/* Is `real` to be had so? Not before the constructor, in doubt. */
+/* Is real() to be had so? Not before the constructor. */
 bool real_known(void);
 
-/* Always valid, also before our constructor has run. */
-static inline const struct real_calls *real_get(void)
-{
-	if (!atomic_load_explicit(&real_ready, memory_order_acquire))
-		real_resolve();
-	return &real_table;
-}
-#define real (*real_get())
+/* NULL: not looked for yet, or there is none. */
+#define real_had(name) __atomic_load_n(&real_table.name, __ATOMIC_RELAXED)
+
+/* The function that ours stands in front of. Also before our constructor has run. */
+#define real(name)                                                                                 \
+	({                                                                                         \
+		__typeof__(real_table.name) had_ = real_had(name);                                 \
+		__builtin_expect(had_ != NULL, 1)                                                  \
+			? had_                                                                     \
+			: (__typeof__(had_))real_find(offsetof(struct real_calls, name) /          \
+						      sizeof(void *));                             \
+	})
+
+/*
+ * For hooks that are called all the time: the real one if `quiet` and it was called before, else
+ * name_slowly(), a function of its own: what is left saves no register, a nanosecond of three.
+ */
+#define REAL_OR_SLOWLY(quiet, name, ...)                                                           \
+	({                                                                                         \
+		__typeof__(real_table.name) quick_ = real_had(name);                               \
+		__builtin_expect((quiet) && quick_, 1) ? quick_(__VA_ARGS__)                       \
+						       : name##_slowly(__VA_ARGS__);               \
+	})
 
 /* The session of this process, or NULL: then everything that would reach a network is refused. */
 const struct session *here(void);

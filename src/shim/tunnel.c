@@ -53,7 +53,7 @@ int tunnel_drive(struct stream *st, const struct session *s, int fd, struct sock
 
 	while ((need = stream_step(st, s, fd, answer)) > 0) {
 		wait[0].events = (short)need;
-		if (real.poll(wait, tunnel_waits(need, &wait[1]), stream_timeout(st)) < 0 &&
+		if (real(poll)(wait, tunnel_waits(need, &wait[1]), stream_timeout(st)) < 0 &&
 		    errno == EINTR && tunnel_interrupts()) {
 			sys_disconnect(fd);
 			return -EINTR;
