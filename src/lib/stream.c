@@ -10,7 +10,6 @@
 #include "stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
@@ -20,126 +19,8 @@
 #include "bytes.h"
 #include "log.h"
 #include "reporter.h"
+#include "stream_request.h"
 #include "sys.h"
-
-/* User names and passwords that are made for isolation: 16 of session id, and what tells apart. */
-struct stream_text {
-	char name[NAME_MAX_LEN + 1];
-	uint8_t user[255];
-	uint8_t password[255];
-};
-
-static const uint8_t isolation_password[] = "0";
-
-/* FNV-1a, for destinations too long to be spelled out in 255 bytes. */
-static uint64_t hash(const void *data, size_t len)
-{
-	const uint8_t *p = data;
-	uint64_t h = 0xcbf29ce484222325u;
-
-	while (len--)
-		h = (h ^ *p++) * 0x100000001b3u;
-	return h;
-}
-
-static void put_destination(struct bytes_out *o, const struct stream *st, const char *name)
-{
-	char text[ADDR_TEXT];
-	size_t len = strlen(name);
-
-	if (st->name < 0) {
-		addr_print_port(&st->to, text);
-		bytes_put_text(o, text);
-		return;
-	}
-	if (len > 200)
-		bytes_put_number(o, hash(name, len));
-	else
-		bytes_put(o, name, len);
-	bytes_put_u8(o, ':');
-	bytes_put_number(o, st->to.port);
-}
-
-/* Writes what this stream shares a circuit by; returns its length in bytes. */
-static uint8_t isolation_token(const struct session *s, const struct stream *st, const char *name,
-			       uint8_t out[static 255])
-{
-	struct bytes_out o = bytes_out_init(out, 255);
-	char id[17];
-
-	session_id(s, id);
-	bytes_put_text(&o, id);
-	if (st->isolate != ISOLATE_SESSION)
-		bytes_put_u8(&o, '-');
-	if (st->isolate == ISOLATE_PROCESS)
-		bytes_put_number(&o, (uint64_t)(uint32_t)(st->pid ? st->pid : sys_getpid()));
-	else if (st->isolate == ISOLATE_DESTINATION)
-		put_destination(&o, st, name);
-	else if (st->isolate == ISOLATE_CONNECTION)
-		bytes_put_number(&o, st->serial);
-	return (uint8_t)(o.at - out);
-}
-
-/*
- * Credentials: those of the URL are sent as they are; where they only isolate (tor://), the token
- * stands in the password, else in the user name.
- */
-static void set_credentials(struct socks_request *rq, const struct session *s,
-			    const struct stream *st, const struct proxy *p, struct stream_text *t)
-{
-	rq->credentials = p->credentials;
-	rq->user = p->user;
-	rq->user_len = p->user_len;
-	rq->password = p->password;
-	rq->password_len = p->password_len;
-	if (st->report.user_len) {
-		rq->credentials = true;
-		rq->user = st->report.user;
-		rq->user_len = st->report.user_len;
-		if (!rq->password_len) {
-			rq->password = isolation_password;
-			rq->password_len = sizeof(isolation_password) - 1;
-		}
-		return;
-	}
-	if (st->isolate == ISOLATE_NONE || (p->credentials && !p->tor))
-		return;
-	if (p->credentials && p->protocol == SOCKS_V5) {
-		rq->password = t->password;
-		rq->password_len = isolation_token(s, st, t->name, t->password);
-		return;
-	}
-	rq->credentials = true;
-	rq->user = t->user;
-	rq->user_len = isolation_token(s, st, t->name, t->user);
-	rq->password = isolation_password;
-	rq->password_len = sizeof(isolation_password) - 1;
-}
-
-/* Builds the request anew for each step: the stream itself holds no pointer. */
-static int build_request(struct socks_request *rq, const struct session *s, const struct stream *st,
-			 struct stream_text *t)
-{
-	const struct proxy *p = &s->settings.proxies[st->proxy % SETTINGS_PROXIES];
-	int len = 0;
-
-	memset(rq, 0, sizeof(*rq));
-	t->name[0] = 0;
-	if (st->name >= 0) {
-		len = names_get(session_names(s), (uint32_t)st->name, t->name);
-		if (len < 0)
-			return len;
-		rq->name = t->name;
-		rq->name_len = (uint8_t)len;
-	}
-	rq->protocol = p->protocol;
-	rq->command = st->command;
-	rq->tor = p->tor;
-	rq->pipeline = st->pipeline;
-	rq->to = st->to;
-	set_credentials(rq, s, st, p, t);
-	return 0;
-}
 
 static uint64_t after(uint64_t now, uint32_t ms)
 {
@@ -272,7 +153,7 @@ static void begin_handshake(struct stream *st, const struct session *s, int fd)
 {
 	struct socks_request rq;
 	struct stream_text t;
-	int err = build_request(&rq, s, st, &t);
+	int err = stream_request(&rq, s, st, &t);
 
 	if (log_wants(LOG_DEBUG))
 		say_source(fd);
@@ -306,7 +187,7 @@ static int report(struct stream *st, const struct session *s, int fd)
 {
 	struct socks_request rq;
 	struct stream_text t;
-	int wait = build_request(&rq, s, st, &t);
+	int wait = stream_request(&rq, s, st, &t);
 
 	if (wait == 0)
 		wait = reporter_connect(st, s, fd, &rq);
@@ -322,7 +203,7 @@ static void report_end(struct stream *st, const struct session *s, int error)
 	struct socks_request rq;
 	struct stream_text t;
 
-	if (build_request(&rq, s, st, &t) == 0)
+	if (stream_request(&rq, s, st, &t) == 0)
 		reporter_reply(st, s, &rq, error);
 }
 
@@ -411,7 +292,7 @@ static int handshake(struct stream *st, const struct session *s, int fd,
 {
 	struct socks_request rq;
 	struct stream_text t;
-	int wait = build_request(&rq, s, st, &t);
+	int wait = stream_request(&rq, s, st, &t);
 
 	while (wait == 0 && st->state == STREAM_HANDSHAKE) {
 		switch (socks_next(&st->socks)) {
@@ -465,40 +346,6 @@ bool stream_owes(const struct stream *st)
 int stream_abort(struct stream *st, int fd, int error)
 {
 	return fail(st, fd, -error);
-}
-
-/* Connects without waiting, also if the descriptor blocks by now. */
-static int connect_at_once(int fd, const struct sockaddr_storage *to, int len)
-{
-	long flags = SYS2(SYS_fcntl, fd, F_GETFL);
-	int err;
-
-	if (!(flags & O_NONBLOCK))
-		SYS3(SYS_fcntl, fd, F_SETFL, flags | O_NONBLOCK);
-	err = sys_connect(fd, to, (size_t)len);
-	if (!(flags & O_NONBLOCK))
-		SYS3(SYS_fcntl, fd, F_SETFL, flags);
-	return err;
-}
-
-/*
- * Nobody can listen on port 0: the kernel answers with a reset, before connect(2) returns. An IPv6
- * socket takes the v4-mapped loopback, or ::1 if it is IPv6 only.
- */
-bool stream_refuse(int fd)
-{
-	static const uint8_t ip4[4] = {127, 0, 0, 1}, ip6[16] = {[15] = 1};
-	const struct addr loopback[] = {addr_v4(ip4, 0), addr_v6(ip6, 0)};
-	struct sockaddr_storage to;
-	int domain = AF_INET, len;
-
-	sys_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, sizeof(domain));
-	for (size_t i = 0; i < 2; i++) {
-		len = addr_to_sockaddr(&loopback[i], domain, &to);
-		if (len > 0 && connect_at_once(fd, &to, len) == -EINPROGRESS)
-			return true;
-	}
-	return false;
 }
 
 int stream_step(struct stream *st, const struct session *s, int fd, struct socks_answer *answer)
