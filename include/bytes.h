@@ -33,6 +33,10 @@ void bytes_put_number(struct bytes_out *o, uint64_t v); /* decimal */
  */
 void bytes_put_end(struct bytes_out *o);
 
+/* FNV-1a, 64 bits, of `len` bytes, going on from `h`: BYTES_HASH, or what it returned before. */
+#define BYTES_HASH 0xcbf29ce484222325u
+uint64_t bytes_hash(uint64_t h, const void *data, size_t len);
+
 struct bytes_in bytes_in_init(const void *from, size_t size);
 size_t bytes_left(const struct bytes_in *i);
 uint8_t bytes_get_u8(struct bytes_in *i);

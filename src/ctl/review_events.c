@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "ctl.h"
 #include "decide.h"
 #include "events.h"
@@ -79,27 +80,16 @@ static size_t *index_put(struct index *x, uint64_t key)
 	return &x->at[i].value;
 }
 
-static uint64_t mix(uint64_t h, const void *data, size_t len)
-{
-	const uint8_t *p = data;
-
-	while (len--)
-		h = (h ^ *p++) * 0x100000001b3u;
-	return h;
-}
-
 static uint64_t mix_text(uint64_t h, const char *text)
 {
-	return mix(h, text, strlen(text) + 1);
+	return bytes_hash(h, text, strlen(text) + 1);
 }
-
-#define HASH_BEGIN 0xcbf29ce484222325u
 
 const char *keep_text(const char *text)
 {
 	static struct index index;
 	static struct list texts;
-	uint64_t key = mix_text(HASH_BEGIN, text);
+	uint64_t key = mix_text(BYTES_HASH, text);
 	size_t *at;
 	char **kept;
 
@@ -185,13 +175,13 @@ static void take_attempt(const struct event *e)
 	const enum check check = audit_check_of(e->call, e->reason, e->verdict == VERDICT_NARROW,
 						e->is_virtual, e->to.port);
 	const uint8_t what[] = {(uint8_t)check, e->call, e->by, e->reason};
-	uint64_t key = mix(HASH_BEGIN, what, sizeof(what));
+	uint64_t key = bytes_hash(BYTES_HASH, what, sizeof(what));
 	struct attempt_row *a;
 	size_t *at;
 
 	for (unsigned int i = 0; i < 3; i++)
 		key = mix_text(key, event_text(e, i));
-	key = mix(key, &e->offset, sizeof(e->offset));
+	key = bytes_hash(key, &e->offset, sizeof(e->offset));
 	at = index_put(&index, key);
 	if (*at) {
 		((struct attempt_row *)review.attempts.at)[*at - 1].count++;

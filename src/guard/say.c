@@ -22,26 +22,17 @@ static struct bytes_out *begin(struct log_line *l, enum log_level level, const c
 	return o;
 }
 
-static uint64_t mix(uint64_t h, const void *data, size_t len)
-{
-	const uint8_t *p = data;
-
-	while (len--)
-		h = (h ^ *p++) * 0x100000001b3u;
-	return h;
-}
-
 /* One line for each program, kind, target and reason; the rest with -v. */
 static bool said_before(const struct call *c, uint8_t reason, const char *exe)
 {
 	enum { SLOTS = 256 };
 	static LARGE(2) uint64_t said[SLOTS];
 	const uint8_t what[2] = {c->kind, reason};
-	uint64_t h = mix(0xcbf29ce484222325u, what, sizeof(what));
+	uint64_t h = bytes_hash(BYTES_HASH, what, sizeof(what));
 
-	h = mix(h, exe, strlen(exe));
-	h = mix(h, c->to.ip, sizeof(c->to.ip));
-	h = mix(h, &c->to.port, sizeof(c->to.port)) | 1;
+	h = bytes_hash(h, exe, strlen(exe));
+	h = bytes_hash(h, c->to.ip, sizeof(c->to.ip));
+	h = bytes_hash(h, &c->to.port, sizeof(c->to.port)) | 1;
 	for (size_t i = 0; i < SLOTS; i++) {
 		if (said[i] == h)
 			return true;

@@ -9,17 +9,6 @@
 
 static const uint8_t isolation_password[] = "0";
 
-/* FNV-1a, for destinations too long to be spelled out in 255 bytes. */
-static uint64_t hash(const void *data, size_t len)
-{
-	const uint8_t *p = data;
-	uint64_t h = 0xcbf29ce484222325u;
-
-	while (len--)
-		h = (h ^ *p++) * 0x100000001b3u;
-	return h;
-}
-
 static void put_destination(struct bytes_out *o, const struct stream *st, const char *name)
 {
 	char text[ADDR_TEXT];
@@ -30,8 +19,8 @@ static void put_destination(struct bytes_out *o, const struct stream *st, const 
 		bytes_put_text(o, text);
 		return;
 	}
-	if (len > 200)
-		bytes_put_number(o, hash(name, len));
+	if (len > 200) /* too long to be spelled out in 255 bytes */
+		bytes_put_number(o, bytes_hash(BYTES_HASH, name, len));
 	else
 		bytes_put(o, name, len);
 	bytes_put_u8(o, ':');

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 
 #include "audited.h"
+#include "bytes.h"
 #include "pend.h"
 #include "sys.h"
 
@@ -126,13 +127,12 @@ bool said_before(const struct call *c, uint8_t reason)
 {
 	enum { SLOTS = 64 };
 	static _Atomic uint64_t said[SLOTS];
-	uint64_t h = 0xcbf29ce484222325u ^ (uint64_t)(reason << 8 | c->kind), none;
+	const uint8_t what[2] = {c->kind, reason};
+	uint64_t h = bytes_hash(BYTES_HASH, what, sizeof(what)), none;
 
-	for (size_t i = 0; i < sizeof(c->to.ip); i++)
-		h = (h ^ c->to.ip[i]) * 0x100000001b3u;
-	for (size_t i = 0; i < c->name_len; i++)
-		h = (h ^ (uint8_t)c->name[i]) * 0x100000001b3u;
-	h = (h ^ c->to.port) * 0x100000001b3u | 1;
+	h = bytes_hash(h, c->to.ip, sizeof(c->to.ip));
+	h = bytes_hash(h, c->name, c->name_len);
+	h = bytes_hash(h, &c->to.port, sizeof(c->to.port)) | 1;
 	for (size_t i = 0; i < SLOTS; i++) {
 		none = 0;
 		if (atomic_compare_exchange_strong(&said[i], &none, h))

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "bytes.h"
 #include "gate.h"
 #include "place.h"
 #include "sys.h"
@@ -26,11 +27,6 @@ struct credentials {
 	uint32_t user, group;
 };
 
-static uint64_t mix(uint64_t h, uint64_t n)
-{
-	return ((h ^ n) * 0x100000001b3u) ^ (h >> 29);
-}
-
 /* One number for the file of this address; 0 if there is none, or it does not say when it was made. */
 static uint64_t file_of(const struct sockaddr *at, socklen_t len)
 {
@@ -38,7 +34,7 @@ static uint64_t file_of(const struct sockaddr *at, socklen_t len)
 	struct sockaddr_un un = {0};
 	char path[sizeof(un.sun_path) + 1] = "";
 	struct statx st = {0};
-	uint64_t h = 0xcbf29ce484222325u;
+	uint64_t of[4], h;
 
 	if (len <= head || len > sizeof(un))
 		return 0;
@@ -47,9 +43,11 @@ static uint64_t file_of(const struct sockaddr *at, socklen_t len)
 	if (!path[0] || SYS5(SYS_statx, AT_FDCWD, path, 0, STATX_INO | STATX_BTIME, &st) < 0 ||
 	    !(st.stx_mask & STATX_BTIME))
 		return 0;
-	h = mix(h, (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor);
-	h = mix(h, st.stx_ino);
-	h = mix(h, (uint64_t)st.stx_btime.tv_sec << 32 | st.stx_btime.tv_nsec);
+	of[0] = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
+	of[1] = st.stx_ino;
+	of[2] = (uint64_t)st.stx_btime.tv_sec;
+	of[3] = st.stx_btime.tv_nsec;
+	h = bytes_hash(BYTES_HASH, of, sizeof(of));
 	return h ? h : 1;
 }
 

@@ -138,13 +138,23 @@ static void missing_reads_as_zero(void **state)
 	assert_true(i.underflow);
 }
 
+/* The vectors of FNV's authors. */
+static void hashes(void **state)
+{
+	(void)state;
+	assert_true(bytes_hash(BYTES_HASH, NULL, 0) == 0xcbf29ce484222325u);
+	assert_true(bytes_hash(BYTES_HASH, "a", 1) == 0xaf63dc4c8601ec8cu);
+	assert_true(bytes_hash(BYTES_HASH, "foobar", 6) == 0x85944171f73967e8u);
+	assert_true(bytes_hash(bytes_hash(BYTES_HASH, "foo", 3), "bar", 3) == 0x85944171f73967e8u);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(puts_in_network_order), cmocka_unit_test(puts_numbers),
 		cmocka_unit_test(never_overflows),	 cmocka_unit_test(end_cuts_when_full),
 		cmocka_unit_test(end_lets_append),	 cmocka_unit_test(gets_in_network_order),
-		cmocka_unit_test(missing_reads_as_zero),
+		cmocka_unit_test(missing_reads_as_zero), cmocka_unit_test(hashes),
 	};
 
 	return cmocka_run_group_tests_name("bytes", tests, NULL, NULL);
