@@ -20,11 +20,16 @@
 #define BITS 64
 #define WORDS (PEND_FDS / BITS)
 
+enum kind {
+	MAYBE,	/* a stream under way */
+	COPIES, /* another number may be the same socket */
+	OWNED,	/* nobody else can have it */
+	TCP,	/* socket(2) made it, of TCP */
+	KINDS
+};
+
 struct bits {
-	_Atomic uint64_t maybe;
-	_Atomic uint64_t copies; /* another number may be the same socket */
-	_Atomic uint64_t owned;	 /* nobody else can have it */
-	_Atomic uint64_t tcp;	 /* socket(2) made it, of TCP */
+	_Atomic uint64_t of[KINDS];
 };
 
 struct fds {
@@ -46,9 +51,9 @@ static _Atomic(struct fds *) the_fds;
 static atomic_int highest; /* number with a bit of either kind, since the start */
 
 /*
- * Whose memory it is that is new, or that no process has written its number to since the fork. The first that looks may be
- * a vfork child (a fork that starts a program does nothing else): it has its parent's. Where kcmp(2)
- * is not to be had it is taken for a process of its own.
+ * Whose memory it is that is new, or that no process has written its number to since the fork. The
+ * first that looks may be a vfork child (a fork that starts a program does nothing else): it has its
+ * parent's. Where kcmp(2) is not to be had it is taken for a process of its own.
  */
 static int32_t whose(int32_t pid)
 {
@@ -130,12 +135,22 @@ static uint64_t bit(int fd)
 	return 1ULL << (fd % BITS);
 }
 
-bool fds_maybe(int fd)
+/* Numbers beyond those that are followed have no bit. */
+static struct bits *bits_of(struct fds *f, int fd)
 {
-	struct fds *f = atomic_load_explicit(&the_fds, memory_order_acquire);
+	return f && fd >= 0 && fd < PEND_FDS ? &f->bits[fd / BITS] : NULL;
+}
 
-	return f && fd >= 0 && fd < PEND_FDS &&
-	       atomic_load_explicit(&f->bits[fd / BITS].maybe, memory_order_relaxed) & bit(fd);
+static struct bits *bits_known(int fd)
+{
+	return bits_of(atomic_load_explicit(&the_fds, memory_order_acquire), fd);
+}
+
+static bool has(int fd, enum kind k)
+{
+	struct bits *b = bits_known(fd);
+
+	return b && b->of[k] & bit(fd);
 }
 
 static void note_highest(int fd)
@@ -146,22 +161,54 @@ static void note_highest(int fd)
 		;
 }
 
+/* Was it there before? There may be no memory for one: then it is not there after. */
+static bool put(int fd, enum kind k)
+{
+	struct bits *b = bits_of(fds_get(), fd);
+
+	if (!b)
+		return true;
+	note_highest(fd);
+	return atomic_fetch_or(&b->of[k], bit(fd)) & bit(fd);
+}
+
+/* Was it there? */
+static bool take(int fd, enum kind k)
+{
+	return has(fd, k) && atomic_fetch_and(&bits_known(fd)->of[k], ~bit(fd)) & bit(fd);
+}
+
+static void take_all(enum kind k)
+{
+	struct fds *f = atomic_load_explicit(&the_fds, memory_order_acquire);
+
+	for (int word = 0; f && word <= highest / BITS; word++)
+		if (f->bits[word].of[k])
+			f->bits[word].of[k] = 0;
+}
+
+static void set(int fd, enum kind k, bool on)
+{
+	if (on)
+		put(fd, k);
+	else
+		take(fd, k);
+}
+
+bool fds_maybe(int fd)
+{
+	return has(fd, MAYBE);
+}
+
 void fds_mark(int fd)
 {
-	struct fds *f = fds_get();
-
-	if (!f || fd < 0 || fd >= PEND_FDS)
-		return;
-	note_highest(fd);
-	if (!(atomic_fetch_or(&f->bits[fd / BITS].maybe, bit(fd)) & bit(fd)))
+	if (!put(fd, MAYBE))
 		atomic_fetch_add(&pend_hot, 1);
 }
 
 void fds_unmark(int fd)
 {
-	struct fds *f = fds_get();
-
-	if (fds_maybe(fd) && atomic_fetch_and(&f->bits[fd / BITS].maybe, ~bit(fd)) & bit(fd))
+	if (take(fd, MAYBE))
 		atomic_fetch_sub(&pend_hot, 1);
 }
 
@@ -176,99 +223,57 @@ void fds_each(void (*each)(int fd, void *arg), void *arg)
 	struct fds *f = fds_get();
 
 	for (int word = 0; f && word <= highest / BITS; word++)
-		each_of(word, f->bits[word].maybe, each, arg);
-}
-
-/* Numbers beyond those that are followed have no bit. */
-static struct bits *bits_of(struct fds *f, int fd)
-{
-	return f && fd >= 0 && fd < PEND_FDS ? &f->bits[fd / BITS] : NULL;
-}
-
-static struct bits *bits_known(int fd)
-{
-	return bits_of(atomic_load_explicit(&the_fds, memory_order_acquire), fd);
-}
-
-static void set_bit(_Atomic uint64_t *of, int fd, bool on)
-{
-	if (on) {
-		note_highest(fd);
-		atomic_fetch_or(of, bit(fd));
-	} else if (*of & bit(fd)) {
-		atomic_fetch_and(of, ~bit(fd));
-	}
+		each_of(word, f->bits[word].of[MAYBE], each, arg);
 }
 
 bool fds_owned(int fd)
 {
-	struct bits *b = bits_known(fd);
+	return has(fd, OWNED);
+}
 
-	return b && b->owned & bit(fd);
+void fds_own(int fd)
+{
+	put(fd, OWNED);
 }
 
 void fds_disown(int fd)
 {
-	struct bits *b = bits_known(fd);
-
-	if (b)
-		set_bit(&b->owned, fd, false);
+	take(fd, OWNED);
 }
 
 void fds_disown_all(void)
 {
-	struct fds *f = atomic_load_explicit(&the_fds, memory_order_acquire);
-
-	for (int word = 0; f && word <= highest / BITS; word++)
-		if (f->bits[word].owned)
-			f->bits[word].owned = 0;
+	take_all(OWNED);
 }
 
 bool fds_tcp(int fd)
 {
-	struct bits *b = bits_known(fd);
-
-	return b && b->tcp & bit(fd);
+	return has(fd, TCP);
 }
 
 void fds_set_tcp(int fd, bool tcp)
 {
-	struct bits *b = tcp ? bits_of(fds_get(), fd) : bits_known(fd);
-
-	if (b)
-		set_bit(&b->tcp, fd, tcp);
+	set(fd, TCP, tcp);
 }
 
 void fds_forget_tcp(void)
 {
-	struct fds *f = atomic_load_explicit(&the_fds, memory_order_acquire);
-
-	for (int word = 0; f && word <= highest / BITS; word++)
-		if (f->bits[word].tcp)
-			f->bits[word].tcp = 0;
+	take_all(TCP);
 }
 
 void fds_suspect(int fd)
 {
-	struct fds *f = fd >= 0 && fd < PEND_FDS ? fds_get() : NULL;
-
-	if (!f)
-		return;
-	note_highest(fd);
-	atomic_fetch_or(&f->bits[fd / BITS].copies, bit(fd));
+	put(fd, COPIES);
 }
 
 void fds_copied(int old, int copy)
 {
-	struct fds *f =
-		old != copy && old >= 0 && old < PEND_FDS && copy < PEND_FDS ? fds_get() : NULL;
-
-	if (!f)
+	if (old == copy || old < 0 || old >= PEND_FDS || copy >= PEND_FDS || !fds_get())
 		return;
 	fds_suspect(old);
 	fds_suspect(copy);
-	set_bit(&bits_of(f, copy)->owned, copy, fds_owned(old));
-	set_bit(&bits_of(f, copy)->tcp, copy, fds_tcp(old));
+	set(copy, OWNED, fds_owned(old));
+	set(copy, TCP, fds_tcp(old));
 	if (fds_maybe(old)) {
 		fds_mark(copy);
 		pend_copied(copy);
@@ -283,20 +288,12 @@ void fds_fresh(int fd)
 
 	if (!f || fd < 0 || fd >= PEND_FDS)
 		return;
-	set_bit(&bits_of(f, fd)->tcp, fd, false);
+	take(fd, TCP);
 	for (int i = 0; i < REGS_EACH; i++)
 		noted |= __atomic_load_n(&f->regs[fd][i].epoll, __ATOMIC_RELAXED) ||
 			 (uint32_t)__atomic_load_n(&f->regs[fd][i].state, __ATOMIC_RELAXED);
 	for (int i = 0; noted && i < REGS_EACH && !fds_borrowed(); i++)
 		regs_clear(&f->regs[fd][i]);
-}
-
-void fds_own(int fd)
-{
-	struct bits *b = bits_of(fds_get(), fd);
-
-	if (b)
-		set_bit(&b->owned, fd, true);
 }
 
 struct copies {
@@ -331,9 +328,7 @@ static void mark_closed(int fd, void *arg)
 
 bool fds_has_copies(int fd)
 {
-	struct fds *f = fds_get();
-
-	return f && fd >= 0 && fd < PEND_FDS && f->bits[fd / BITS].copies & bit(fd);
+	return has(fd, COPIES);
 }
 
 void fds_find_copies(int fd, uint64_t cookie)
@@ -345,9 +340,9 @@ void fds_find_copies(int fd, uint64_t cookie)
 		return;
 	sys_each_fd(mark_copy, &c);
 	for (int word = 0; word <= highest / BITS; word++)
-		each_of(word, f->bits[word].copies, mark_closed, &c);
+		each_of(word, f->bits[word].of[COPIES], mark_closed, &c);
 	if (!c.found && !fds_borrowed())
-		atomic_fetch_and(&f->bits[fd / BITS].copies, ~bit(fd));
+		take(fd, COPIES);
 }
 
 void fds_adopt(int fd, void *unused)
