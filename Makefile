@@ -208,7 +208,7 @@ check: deps ## every test, and one line at the end: N passed, N failed
 	$(SUB) -s B=$(B)/asan SAN=address,undefined unit
 	@B=$(B) FUZZ_SECONDS=$(CHECK_FUZZ) tests/check $(LINT) unit unit-asan unit-valgrind race fuzz install package completion ctl calls e2e
 
-check-clean: ## the README's demo and check in a bare Debian, as root and as a user (half an hour)
+check-clean: ## CI as root, the README's demo and check as a user, in a bare Debian (half an hour)
 	@.ci/deps clean
 	@B=$(B) tests/clean
 
