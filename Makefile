@@ -187,10 +187,13 @@ $(B)/tests/calls/large.so: CALLS_CC += -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 $(B)/bench/%: tests/bench/%.c $(wildcard tests/bench/*.h) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(if $(filter static_%,$*),-static) -o $@ $< -pthread -ldl
-$(FUZZ): $(B)/tests/fuzz/%: tests/fuzz/%.c $(call sources,core) $(wildcard include/*) $(B)/flags
+FUZZED = $(CLANG) -std=gnu11 -Iinclude -g -O1 -fno-sanitize-recover=all
+$(B)/fuzz/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CLANG) -std=gnu11 -Iinclude -g -O1 -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -o $@ $(filter %.c,$^)
+	$(FUZZED) -MMD -MP -fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
+$(FUZZ): $(B)/tests/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(call objects,fuzz,$(call sources,core))
+	@mkdir -p $(@D)
+	$(FUZZED) -fsanitize=fuzzer,address,undefined -o $@ $^
 
 unit: $(UNIT)
 test-programs: $(UNIT) $(RACE) $(E2E) $(CLIENTS) $(FUZZ) $(CALLS)
@@ -285,7 +288,7 @@ deb: ## Debian packages of what is here, in $(B)/deb
 clean: ## remove what was built
 	test ! -e $(B)/flags || rm -rf $(B)
 
--include $(shell find $(B)/obj $(B)/pic $(B)/musl -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/fuzz $(B)/obj $(B)/pic $(B)/musl -name '*.d' 2>/dev/null)
 .PHONY: all help demo check check-clean check-fast bench fuzz lint format install uninstall dist deb clean deps unit \
 	test-programs FORCE
 .DELETE_ON_ERROR:
