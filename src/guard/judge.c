@@ -279,8 +279,9 @@ static void judge_other(const struct request *rq)
 		find_path(rq, &c, &sa);
 	if (decide(s, &c, &d) == VERDICT_PASS && c.name &&
 	    doors_hides(s->text + s->unix_sockets, c.name, c.name_len))
-		d = (struct decision){
-			.verdict = VERDICT_REFUSE, .reason = REASON_UNIX, .error = ENOENT};
+		d = (struct decision){.verdict = VERDICT_REFUSE,
+				      .reason = REASON_UNIX,
+				      .error = reason_error(REASON_UNIX)};
 	if (d.verdict == VERDICT_PASS)
 		supervisor_let(rq->id);
 	else

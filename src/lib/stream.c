@@ -17,6 +17,7 @@
 #include <sys/un.h>
 
 #include "bytes.h"
+#include "ends.h"
 #include "log.h"
 #include "reporter.h"
 #include "stream_request.h"
@@ -131,16 +132,14 @@ static int connect_proxy(const struct settings *s, const struct proxy *p, int fd
  */
 static __attribute__((noinline)) void say_source(int fd)
 {
-	struct sockaddr_storage own;
-	socklen_t len = sizeof(own);
 	char text[ADDR_TEXT];
 	struct bytes_out *o;
 	struct log_line l;
-	struct addr a;
+	struct addr own;
 
-	if (SYS3(SYS_getsockname, fd, &own, &len) < 0 || addr_from_sockaddr(&a, &own, len) < 0)
+	if (ends_own(fd, &own) < 0)
 		return;
-	addr_print_port(&a, text);
+	addr_print_port(&own, text);
 	o = log_begin(&l, LOG_DEBUG);
 	bytes_put_text(o, "Connection on fd ");
 	bytes_put_number(o, (uint64_t)fd);
@@ -209,12 +208,9 @@ static void report_end(struct stream *st, const struct session *s, int error)
 
 static bool is_bound(int fd)
 {
-	struct sockaddr_storage own;
-	socklen_t len = sizeof(own);
-	struct addr a;
+	struct addr own;
 
-	return SYS3(SYS_getsockname, fd, &own, &len) == 0 &&
-	       addr_from_sockaddr(&a, &own, len) == 0 && a.port && !addr_is_v4(&a);
+	return ends_own(fd, &own) == 0 && own.port && !addr_is_v4(&own);
 }
 
 int stream_start(struct stream *st, const struct session *s, int fd, int domain)

@@ -85,6 +85,16 @@ bool call_address(struct call *c, enum call_kind kind, int fd, const struct sock
 	return !c->has_to || ask_kind(fd, c);
 }
 
+bool call_listen(struct call *c, int fd)
+{
+	struct sockaddr_storage own;
+	socklen_t len = sizeof(own);
+
+	return SYS3(SYS_getsockname, fd, &own, &len) == 0 &&
+	       (own.ss_family == AF_INET || own.ss_family == AF_INET6) &&
+	       call_address(c, CALL_LISTEN, fd, (struct sockaddr *)&own, len);
+}
+
 int32_t call_name(struct call *c, char text[static NAME_MAX_LEN + 1])
 {
 	const struct session *s = here();

@@ -96,15 +96,10 @@ static bool is_absent(int fd, const void *name, socklen_t len)
 /* What inbound_confine() has put on the loopback device, or is about to: it must not leave it. */
 static bool is_confined(int fd)
 {
-	struct sockaddr_storage own;
-	socklen_t len = sizeof(own);
 	struct decision d;
 	struct call c;
 
-	return SYS3(SYS_getsockname, fd, &own, &len) >= 0 &&
-	       (own.ss_family == AF_INET || own.ss_family == AF_INET6) &&
-	       call_address(&c, CALL_LISTEN, fd, (struct sockaddr *)&own, len) && c.to.port &&
-	       decide_here(&c, &d) == VERDICT_NARROW;
+	return call_listen(&c, fd) && c.to.port && decide_here(&c, &d) == VERDICT_NARROW;
 }
 
 static bool takes_device(int fd, int level, int option, const void *value, socklen_t len)

@@ -191,15 +191,11 @@ WRAP int bind(int fd, const struct sockaddr *at, socklen_t len)
 
 WRAP int listen(int fd, int backlog)
 {
-	struct sockaddr_storage own;
-	socklen_t len = sizeof(own);
 	struct call c;
 	struct decision d;
 	int err;
 
-	if (SYS3(SYS_getsockname, fd, &own, &len) < 0 ||
-	    (own.ss_family != AF_INET && own.ss_family != AF_INET6) ||
-	    !call_address(&c, CALL_LISTEN, fd, (struct sockaddr *)&own, len))
+	if (!call_listen(&c, fd))
 		return pass_listen(fd, backlog);
 	switch (decide_here(&c, &d)) {
 	case VERDICT_PASS:

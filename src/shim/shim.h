@@ -143,6 +143,9 @@ long libc_result(long result);
 bool call_address(struct call *c, enum call_kind kind, int fd, const struct sockaddr *to,
 		  socklen_t len);
 
+/* Fills in `c` for listen(2), whose address is the socket's own. False: it is no socket of IP. */
+bool call_listen(struct call *c, int fd);
+
 /* The name that `to` stands for, if it is a virtual address: fills in c->name from `text`. */
 int32_t call_name(struct call *c, char text[static NAME_MAX_LEN + 1]);
 
