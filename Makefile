@@ -149,7 +149,7 @@ $(B)/obj/tests/unit/%.o: CPPFLAGS += -DVECTORS='"$(abspath tests/unit/decide.vec
 $(UNIT): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(CORE) $(GUARD)
 	@mkdir -p $(@D)
 	$(EXE) -lcmocka
-$(RACE): $(wildcard tests/unit/race_*.c) $(addprefix src/,shim/pend.c shim/pend_wait.c shim/fds.c shim/regs.c shim/hidden.c shim/fired.c lib/progress.c lib/sys.c \
+$(RACE): $(wildcard tests/unit/race_*.c) $(addprefix src/,shim/pend.c shim/pend_wait.c shim/fds.c shim/stir.c shim/regs.c shim/hidden.c shim/fired.c lib/progress.c lib/sys.c \
 		lib/diag.c lib/proc.c core/bytes.c) $(wildcard include/* src/shim/*.h) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -Iinclude -O1 -g -fsanitize=thread $(WARN) -o $@ $(filter %.c,$^) -pthread

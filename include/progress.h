@@ -56,10 +56,12 @@ size_t progresses_size(void);
  * that others begin on sockets which it has, too.
  */
 struct progress_news {
-	uint32_t begun; /* grows with each stream on a socket that more than one process may have */
-	uint32_t ever;	/* there was a stream: events of epoll may bear our mark */
+	/* Grows with each stream on a socket that more than one process may have; even. */
+	uint32_t begun;
+	uint32_t ever; /* there was a stream: events of epoll may bear our mark */
 };
 const struct progress_news *progresses_news(const struct progresses *t);
+#define PROGRESS_NEWS_STEP 2
 /* Grows `begun`: its old value. */
 uint32_t progresses_tell(struct progresses *t);
 

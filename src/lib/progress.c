@@ -56,7 +56,7 @@ const struct progress_news *progresses_news(const struct progresses *t)
 
 uint32_t progresses_tell(struct progresses *t)
 {
-	return __atomic_fetch_add(&t->news.begun, 1, __ATOMIC_ACQ_REL);
+	return __atomic_fetch_add(&t->news.begun, PROGRESS_NEWS_STEP, __ATOMIC_ACQ_REL);
 }
 
 uint32_t progresses_spreads(struct progresses *t)

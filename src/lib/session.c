@@ -21,7 +21,7 @@
 #define PAGE 4096u
 
 /* Changes with every layout: a program must not read what another version wrote. */
-static const uint8_t session_magic[16] = "sockshim ses 6\n";
+static const uint8_t session_magic[16] = "sockshim ses 7\n";
 
 static size_t pages(size_t size)
 {

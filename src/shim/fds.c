@@ -36,7 +36,7 @@ struct fds {
 	union {
 		struct {
 			_Atomic int32_t pid; /* whose memory this is; 0: just forked */
-			uint32_t seen;	     /* others_seen */
+			uint64_t word;	     /* stir_word */
 		};
 		char page[4096];
 	};
@@ -44,7 +44,6 @@ struct fds {
 	struct reg regs[PEND_FDS][REGS_EACH];
 };
 
-atomic_uint pend_hot;
 atomic_bool pend_limits;
 
 static _Atomic(struct fds *) the_fds;
@@ -77,10 +76,8 @@ static struct fds *fds_make(void)
 	f = (struct fds *)at;
 	SYS3(SYS_madvise, f, sizeof(f->page), MADV_WIPEONFORK);
 	f->pid = whose(sys_getpid());
-	f->seen =
-		__atomic_load_n(__atomic_load_n(&others_seen, __ATOMIC_ACQUIRE), __ATOMIC_RELAXED);
 	if (atomic_compare_exchange_strong(&the_fds, &none, f)) {
-		__atomic_store_n(&others_seen, &f->seen, __ATOMIC_RELEASE);
+		stir_move(&f->word);
 		return f;
 	}
 	SYS2(SYS_munmap, f, sizeof(*f));
@@ -203,13 +200,13 @@ bool fds_maybe(int fd)
 void fds_mark(int fd)
 {
 	if (!put(fd, MAYBE))
-		atomic_fetch_add(&pend_hot, 1);
+		stir_begin();
 }
 
 void fds_unmark(int fd)
 {
 	if (take(fd, MAYBE))
-		atomic_fetch_sub(&pend_hot, 1);
+		stir_end();
 }
 
 static void each_of(int word, uint64_t bits, void (*each)(int fd, void *arg), void *arg)

@@ -22,28 +22,24 @@
 #define EXCLUSIVE_OK                                                                               \
 	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
 
-/* The same in all processes of a session: a fork shares the epoll. Improbable as data. */
-static uint64_t secret(void)
+uint64_t regs_secret;
+
+uint64_t regs_find_secret(void)
 {
+	const uint64_t improbable = 0x9e3779b97f4a7c15u;
 	const struct session *s = here();
 	uint64_t id = 0;
 
-	if (s)
-		memcpy(&id, s->id, sizeof(id));
-	return id ^ 0x9e3779b97f4a7c15u;
+	if (!s)
+		return improbable;
+	memcpy(&id, s->id, sizeof(id));
+	__atomic_store_n(&regs_secret, id ^ improbable, __ATOMIC_RELAXED);
+	return id ^ improbable;
 }
 
 static uint64_t mark_of(int fd)
 {
-	return secret() ^ (uint64_t)fd;
-}
-
-bool regs_marked(uint64_t data, int *fd)
-{
-	uint64_t n = data ^ secret();
-
-	*fd = (int)n;
-	return n < PEND_FDS;
+	return regs_find_secret() ^ (uint64_t)fd;
 }
 
 static int ctl(int epoll, int op, int fd, uint32_t events, uint64_t data)

@@ -2,8 +2,7 @@
 /* hook_epoll.c - epoll. Events that bear our mark move handshakes on and never reach the program. */
 #include <errno.h>
 
-#include "pend.h"
-#include "sys.h"
+#include "hook_wait.h"
 
 static bool event_sane(int op, const struct epoll_event *e)
 {
@@ -140,11 +139,22 @@ SLOWLY static int wait_slowly(int epoll, struct epoll_event *events, int max, ui
 	return kept;
 }
 
-/* May events of a call that began when nothing was under way have our mark? */
-static inline bool may_be_marked(int got)
+/*
+ * Is an event of a call that began when nothing was under way perhaps not the program's? Calls
+ * nothing, so that the hook has no register to save.
+ */
+static inline bool may_be_marked(const struct epoll_event *events, int got)
 {
-	return got > 0 &&
-	       __builtin_expect(__atomic_load_n(&others_news->ever, __ATOMIC_RELAXED) != 0, 0);
+	uint64_t secret = __atomic_load_n(&regs_secret, __ATOMIC_RELAXED);
+
+	if (got <= 0 || !__atomic_load_n(&others_news->ever, __ATOMIC_RELAXED))
+		return false;
+	if (pend_stirs() || !secret)
+		return true;
+	for (int i = 0; i < got; i++)
+		if ((events[i].data.u64 ^ secret) < PEND_FDS)
+			return true;
+	return false;
 }
 
 SLOWLY static int wait_over(int epoll, struct epoll_event *events, int max, int got, int64_t ns,
@@ -170,14 +180,32 @@ SLOWLY static int wait_ms(int epoll, struct epoll_event *events, int max, int ms
 	return wait_slowly(epoll, events, max, ms < 0 ? 0 : pend_end(ns_of_ms(ms)), mask);
 }
 
-WRAP int epoll_wait(int epoll, struct epoll_event *events, int max, int ms)
+SLOWLY static int wait_came(int epoll, struct epoll_event *events, int max, int ms, int got)
+{
+	return wait_over(epoll, events, max, got, ns_of_ms(ms), NULL);
+}
+
+SLOWLY static int wait_news(int epoll, struct epoll_event *events, int max, int ms)
 {
 	int got;
 
 	if (pend_any())
 		return wait_ms(epoll, events, max, ms, NULL);
 	got = real(epoll_wait)(epoll, events, max, ms);
-	return may_be_marked(got) ? wait_over(epoll, events, max, got, ns_of_ms(ms), NULL) : got;
+	return may_be_marked(events, got) ? wait_came(epoll, events, max, ms, got) : got;
+}
+
+WRAP_OFTEN int epoll_wait(int epoll, struct epoll_event *events, int max, int ms)
+{
+	__typeof__(real_table.epoll_wait) quick = real_had(epoll_wait);
+	struct epoll_event *STORED kept = events;
+	STORED int kept_epoll = epoll, kept_max = max, kept_ms = ms;
+	int got;
+
+	if (pend_stirs() || !quick)
+		return wait_news(epoll, events, max, ms);
+	got = quick(epoll, events, max, ms);
+	return may_be_marked(kept, got) ? wait_came(kept_epoll, kept, kept_max, kept_ms, got) : got;
 }
 
 WRAP int epoll_pwait(int epoll, struct epoll_event *events, int max, int ms, const sigset_t *mask)
@@ -187,7 +215,8 @@ WRAP int epoll_pwait(int epoll, struct epoll_event *events, int max, int ms, con
 	if (pend_any())
 		return wait_ms(epoll, events, max, ms, mask);
 	got = real(epoll_pwait)(epoll, events, max, ms, mask);
-	return may_be_marked(got) ? wait_over(epoll, events, max, got, ns_of_ms(ms), mask) : got;
+	return may_be_marked(events, got) ? wait_over(epoll, events, max, got, ns_of_ms(ms), mask)
+					  : got;
 }
 
 /* glibc has it since 2.35. */
@@ -209,7 +238,8 @@ WRAP int epoll_pwait2(int epoll, struct epoll_event *events, int max, const stru
 		ns = t->tv_sec * 1000000000LL + t->tv_nsec;
 	if (!pend_any() || (t && (ns < 0 || t->tv_nsec < 0 || t->tv_nsec >= 1000000000))) {
 		got = pwait2(epoll, events, max, t, mask);
-		return may_be_marked(got) ? wait_over(epoll, events, max, got, ns, mask) : got;
+		return may_be_marked(events, got) ? wait_over(epoll, events, max, got, ns, mask)
+						  : got;
 	}
 	return wait_slowly(epoll, events, max, ns < 0 ? 0 : pend_end(ns), mask);
 }

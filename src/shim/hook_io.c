@@ -15,7 +15,7 @@ static SLOWLY ssize_t write_slowly(int fd, const void *data, size_t len)
 	return pend_may_write(fd, 0) ? real(write)(fd, data, len) : -1;
 }
 
-WRAP ssize_t write(int fd, const void *data, size_t len)
+WRAP_OFTEN ssize_t write(int fd, const void *data, size_t len)
 {
 	return REAL_OR_SLOWLY(!pend_stirs(), write, fd, data, len);
 }
@@ -32,7 +32,7 @@ static SLOWLY ssize_t send_slowly(int fd, const void *data, size_t len, int flag
 	return pend_may_write(fd, flags) ? real(send)(fd, data, len, flags) : -1;
 }
 
-WRAP ssize_t send(int fd, const void *data, size_t len, int flags)
+WRAP_OFTEN ssize_t send(int fd, const void *data, size_t len, int flags)
 {
 	return REAL_OR_SLOWLY(!pend_stirs(), send, fd, data, len, flags);
 }

@@ -156,6 +156,8 @@ static bool poll_saw(const struct pollfd *fds, nfds_t n)
 /* `got`: what a call gave that began when nothing was under way, else 0. */
 SLOWLY static int poll_under_way(struct pollfd *fds, nfds_t n, int ms, int got)
 {
+	if (!pend_any())
+		return got ? got : real(poll)(fds, n, ms);
 	if (got && !poll_saw(fds, n))
 		return got;
 	if (!got && !poll_sane(fds, n))
@@ -165,17 +167,23 @@ SLOWLY static int poll_under_way(struct pollfd *fds, nfds_t n, int ms, int got)
 
 static inline int wait_poll(struct pollfd *fds, nfds_t n, int ms)
 {
+	__typeof__(real_table.poll) quick = real_had(poll);
+	struct pollfd *STORED kept = fds;
+	STORED nfds_t kept_n = n;
+	STORED int kept_ms = ms;
 	int got;
 
-	if (pend_any())
+	if (pend_stirs() || !quick)
 		return poll_under_way(fds, n, ms, 0);
-	got = real(poll)(fds, n, ms);
-	return got > 0 && pend_any() ? poll_under_way(fds, n, ms, got) : got;
+	got = quick(fds, n, ms);
+	return got > 0 && pend_stirs() ? poll_under_way(kept, kept_n, kept_ms, got) : got;
 }
 
 SLOWLY static int ppoll_under_way(struct pollfd *fds, nfds_t n, const struct timespec *t,
 				  const sigset_t *mask, int got)
 {
+	if (!pend_any())
+		return got ? got : real(ppoll)(fds, n, t, mask);
 	if (got && !poll_saw(fds, n))
 		return got;
 	if (!got && (!poll_sane(fds, n) || !time_sane(t)))
@@ -188,13 +196,13 @@ static inline int wait_ppoll(struct pollfd *fds, nfds_t n, const struct timespec
 {
 	int got;
 
-	if (pend_any())
+	if (pend_stirs())
 		return ppoll_under_way(fds, n, t, mask, 0);
 	got = real(ppoll)(fds, n, t, mask);
-	return got > 0 && pend_any() ? ppoll_under_way(fds, n, t, mask, got) : got;
+	return got > 0 && pend_stirs() ? ppoll_under_way(fds, n, t, mask, got) : got;
 }
 
-WRAP int poll(struct pollfd *fds, nfds_t n, int ms)
+WRAP_OFTEN int poll(struct pollfd *fds, nfds_t n, int ms)
 {
 	return wait_poll(fds, n, ms);
 }

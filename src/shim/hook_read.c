@@ -27,7 +27,7 @@ static SLOWLY ssize_t read_slowly(int fd, void *data, size_t len)
 			    : READ(read, (fd, data, len), SYS3, SYS_read, fd, data, len);
 }
 
-WRAP ssize_t read(int fd, void *data, size_t len)
+WRAP_OFTEN ssize_t read(int fd, void *data, size_t len)
 {
 	return REAL_OR_SLOWLY(idle(), read, fd, data, len);
 }
@@ -60,7 +60,7 @@ static SLOWLY ssize_t recv_slowly(int fd, void *data, size_t len, int flags)
 			    : real(recv)(fd, data, len, flags);
 }
 
-WRAP ssize_t recv(int fd, void *data, size_t len, int flags)
+WRAP_OFTEN ssize_t recv(int fd, void *data, size_t len, int flags)
 {
 	return REAL_OR_SLOWLY(idle(), recv, fd, data, len, flags);
 }

@@ -7,6 +7,12 @@
 #include "sys.h"
 
 /*
+ * What a call was asked, for a look after it that is hardly ever needed: stored, and not in
+ * registers, which would have to be saved before and fetched after each call.
+ */
+#define STORED volatile
+
+/*
  * Memory for a call: on the stack, which may be a small one, if it is little (124 descriptors of poll(2), or
  * 1,600 of select(2)). One that a signal handler jumps out of keeps it.
  */

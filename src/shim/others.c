@@ -17,10 +17,8 @@
 #include "sys.h"
 
 static const struct progress_news none;
-static uint32_t first_seen = 1;
 
 const struct progress_news *others_news = &none;
-uint32_t *others_seen = &first_seen;
 
 static uint32_t spreads;    /* when the sockets that are ours alone began to be */
 static atomic_bool company; /* another process had a hand in a stream of ours */
@@ -53,12 +51,13 @@ void others_join(void)
 {
 	const struct session *s = here();
 	uint32_t begun = __atomic_load_n(&others_news->begun, __ATOMIC_ACQUIRE);
+	uint64_t was = stir_get();
 
 	if (!s)
 		return;
 	join(s);
 	look_through(s);
-	__atomic_store_n(others_seen, begun + 1, __ATOMIC_RELEASE);
+	stir_heed(was, begun);
 	settle_stdin();
 }
 
@@ -72,21 +71,20 @@ void others_join(void)
 SLOWLY bool others_look(void)
 {
 	const struct session *s = others_news == &none ? NULL : here();
-	uint32_t begun = __atomic_load_n(&others_news->begun, __ATOMIC_ACQUIRE) + 1;
-	uint32_t seen = __atomic_load_n(others_seen, __ATOMIC_ACQUIRE), was = seen;
-	bool owed = seen && fds_maybe(STDIN_FILENO); /* known of before */
+	uint32_t begun = __atomic_load_n(&others_news->begun, __ATOMIC_ACQUIRE);
+	uint64_t was = stir_get();
+	bool owed = !stir_forked(was) && fds_maybe(STDIN_FILENO); /* known of before */
 
-	if (s && seen != begun) {
-		if (!seen)
+	if (s && !stir_heeded(was, begun)) {
+		if (stir_forked(was))
 			join(s);
 		look_through(s);
 		if (!fds_borrowed())
-			__atomic_compare_exchange_n(others_seen, &was, begun, false,
-						    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+			stir_heed(was, begun);
 		if (!owed)
 			settle_stdin();
 	}
-	return atomic_load_explicit(&pend_hot, memory_order_relaxed) != 0;
+	return stir_settle();
 }
 
 static void heed_spreads(uint32_t now)
@@ -114,16 +112,17 @@ void others_fresh(int fd, uint32_t before)
 bool others_may_have(int fd)
 {
 	heed_spreads(progresses_spreads(session_progresses(here())));
-	return !__atomic_load_n(others_seen, __ATOMIC_RELAXED) || !fds_owned(fd);
+	return stir_forked(stir_get()) || !fds_owned(fd);
 }
 
 void others_tell(void)
 {
-	uint32_t was = progresses_tell(session_progresses(here())) + 1;
+	uint64_t word = stir_get();
+	uint32_t was = progresses_tell(session_progresses(here()));
 
 	others_meet();
-	__atomic_compare_exchange_n(others_seen, &was, was + 1, false, __ATOMIC_ACQ_REL,
-				    __ATOMIC_RELAXED); /* our own is no news */
+	if (stir_heeded(word, was)) /* our own is no news */
+		stir_heed(word, was + PROGRESS_NEWS_STEP);
 }
 
 void others_sent(void)

@@ -19,7 +19,7 @@
 
 #define PEND_FDS (1 << 20) /* descriptors from here on are not followed: their connects block */
 
-INNER atomic_uint pend_hot;	/* descriptors with a bit */
+extern atomic_uint pend_hot;	/* descriptors with a bit */
 extern atomic_bool pend_limits; /* SO_SNDTIMEO, SO_RCVTIMEO or SO_RCVLOWAT was ever set */
 
 /* What is done while something is under way: out of the way of what is done while nothing is. */
@@ -27,8 +27,7 @@ extern atomic_bool pend_limits; /* SO_SNDTIMEO, SO_RCVTIMEO or SO_RCVLOWAT was e
 
 /* others.c: what other processes begin. */
 INNER const struct progress_news *others_news;
-INNER uint32_t *others_seen; /* others_news->begun + 1, if there is nothing new; 0: just forked */
-bool others_look(void);	     /* takes the news in; is something under way? */
+bool others_look(void); /* takes the news in; is something under way? */
 void others_start(const struct session *s);
 void others_join(void); /* a process begins */
 /* Around socket(2): nobody else has the new one. */
@@ -40,13 +39,28 @@ void others_sent(void);	      /* descriptors are sent to another process */
 void others_meet(void);	      /* another process had a hand in a stream of ours, */
 bool others_here(void);	      /* or may have from now on: not all that happens wakes us */
 
+/* stir.c: the word by which every hook sees that there is nothing to do. */
+#define STIR_CALM 1u
+INNER uint64_t *stir_word;
+void stir_begin(void);	/* a descriptor gets its bit, */
+void stir_end(void);	/* or loses it */
+bool stir_settle(void); /* is something under way? */
+uint64_t stir_get(void);
+bool stir_forked(uint64_t was); /* nobody has looked since the fork */
+/* Is `begun` no news? Heed it; for nothing if somebody did since stir_get(), or this is a fork of then. */
+bool stir_heeded(uint64_t was, uint32_t begun);
+void stir_heed(uint64_t was, uint32_t begun);
+void stir_move(uint64_t *to); /* the word is there from now on */
+
 /* Something is under way, or there is news. */
 static inline bool pend_stirs(void)
 {
-	return __builtin_expect((atomic_load_explicit(&pend_hot, memory_order_relaxed) |
-				 ((__atomic_load_n(&others_news->begun, __ATOMIC_RELAXED) + 1) ^
-				  __atomic_load_n(others_seen, __ATOMIC_RELAXED))) != 0,
-				0);
+	uint32_t calm = __atomic_load_n(&others_news->begun, __ATOMIC_RELAXED) | STIR_CALM;
+
+	return __builtin_expect(
+		(uint32_t)__atomic_load_n(__atomic_load_n(&stir_word, __ATOMIC_RELAXED),
+					  __ATOMIC_RELAXED) != calm,
+		0);
 }
 
 static inline bool pend_any(void)
@@ -120,7 +134,17 @@ void regs_leave(int fd);
 void regs_enter(int fd, uint64_t cookie);
 int regs_change(int epoll, int op, int fd, const struct epoll_event *e, uint64_t cookie,
 		uint32_t need);
-bool regs_marked(uint64_t data, int *fd); /* is this event ours? */
+/* Is this event ours? The secret is the same in all processes of a session, which may share an epoll. */
+INNER uint64_t regs_secret; /* 0: not looked for yet */
+uint64_t regs_find_secret(void);
+static inline bool regs_marked(uint64_t data, int *fd)
+{
+	uint64_t known = __atomic_load_n(&regs_secret, __ATOMIC_RELAXED);
+	uint64_t n = data ^ (known ? known : regs_find_secret());
+
+	*fd = (int)n;
+	return n < PEND_FDS;
+}
 /* One of ours, of a socket that owes its reply. True: it is the program's now, which may write. */
 bool regs_writable(struct reg *r, int fd, struct epoll_event *e);
 struct reg *regs_find(int epoll, int fd);

@@ -56,6 +56,9 @@ struct __res_state;
  */
 #define WRAP __attribute__((visibility("default")))
 
+/* One that is called all the time, in as few lines of the cache as there can be. */
+#define WRAP_OFTEN WRAP __attribute__((aligned(64)))
+
 /* A variable of ours that hooks read all the time: not by way of the table that other libraries may change. */
 #define INNER extern __attribute__((visibility("hidden")))
 

@@ -13,8 +13,6 @@
 
 enum { STEPS = 4 };
 
-static uint32_t seen = 1;
-uint32_t *others_seen = &seen;
 bool confined;
 static const struct progress_news none;
 const struct progress_news *others_news = &none;
@@ -139,7 +137,7 @@ void held_settle(int fd)
 
 bool others_look(void)
 {
-	return atomic_load_explicit(&pend_hot, memory_order_relaxed) != 0;
+	return stir_settle();
 }
 
 void others_meet(void)

@@ -360,6 +360,37 @@ static void many_at_once(void)
 	see(bits == pend_hot, "after eight threads as many descriptors are counted as have a bit");
 }
 
+/* Each marks a number of its own, and looks: what it marked must be seen, whoever else just ended. */
+static void *marks(void *arg)
+{
+	int fd = 1000 + (int)(uintptr_t)arg;
+	uintptr_t unseen = 0;
+
+	for (int round = 0; round < 20 * ROUNDS; round++) {
+		fds_mark(fd);
+		unseen += !pend_any();
+		fds_unmark(fd);
+		pend_any();
+	}
+	return (void *)unseen;
+}
+
+static void none_is_missed(void)
+{
+	pthread_t thread[2];
+	uintptr_t unseen = 0;
+	void *some;
+
+	for (uintptr_t i = 0; i < 2; i++)
+		pthread_create(&thread[i], NULL, marks, (void *)i);
+	for (int i = 0; i < 2; i++) {
+		pthread_join(thread[i], &some);
+		unseen += (uintptr_t)some;
+	}
+	see(!unseen, "who begins a stream sees that one is under way, while others end theirs");
+	see(!pend_any() && !pend_stirs(), "and after the last there is nothing to look at");
+}
+
 static void *zeroed(size_t size)
 {
 	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -376,9 +407,10 @@ int main(void)
 	}
 	for (int i = 0; i < EPOLLS; i++)
 		epolls[i] = (int)SYS1(SYS_epoll_create1, 0);
+	none_is_missed();
 	both_are_noted();
 	last_word_counts();
 	many_at_once();
-	puts("1..6");
+	puts("1..8");
 	return failures ? 1 : 0;
 }
