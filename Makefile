@@ -169,7 +169,7 @@ $(B)/tests/e2e/Nio.class: tests/e2e/programs/Nio.java
 $(B)/tests/e2e/fetch_mio: $(wildcard tests/e2e/programs/mio/*)
 	@mkdir -p $(@D) $(B)/tests/mio
 	cp $^ $(B)/tests/mio/
-	cd $(B)/tests/mio && RUSTC=/usr/bin/rustc /usr/bin/cargo build --offline --quiet --target-dir . \
+	cd $(B)/tests/mio && CARGO_HOME="$$PWD/home" RUSTC=/usr/bin/rustc /usr/bin/cargo build --offline --quiet --target-dir . \
 		--config 'source.crates-io.replace-with="debian"' \
 		--config 'source.debian.directory="/usr/share/cargo/registry"'
 	cp $(B)/tests/mio/debug/fetch_mio $@

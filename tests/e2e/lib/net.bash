@@ -31,17 +31,26 @@ WEB_BODY='far web server'
 # net_up: builds all of it and starts servers and capture. Exports T, the directory of this file.
 net_up()
 {
-	T=$(mktemp -d /tmp/sockshim-e2e.XXXXXX)
+	local base=/tmp
+
+	umask 022
+	# programs are copied there, some setuid
+	case ,$(findmnt -no OPTIONS -T /tmp), in
+	*,nosuid,* | *,noexec,*) base=/var/tmp ;;
+	esac
+	T=$(mktemp -d $base/sockshim-e2e.XXXXXX)
 	export T
 	chmod 755 "$T"
-	mkdir "$T/prog" "$T/far" "$T/build" "$T/e2e" "$T/capture" "$T/www" "$T/home" "$T/home/root"
+	mkdir "$T/prog" "$T/far" "$T/build" "$T/capture" "$T/www" "$T/home" "$T/home/root"
 	install -d -m 1777 "$T/tmp"
 	install -d -o 65534 -g 65534 "$T/home/user"
 	: >"$T/far/proxies"
-	# a copy: reachable for an ordinary user wherever the tree is, and whole even if somebody builds meanwhile
+	# a copy: readable for an ordinary user wherever the tree is, and whole even if somebody builds meanwhile
 	mkdir "$T/build/tests"
 	cp -p "$B/sockshim" "$B/sockshimctl" "$B/libsockshim.so" "$T/build/"
 	cp -Rp "$B/tests/e2e" "$B/tests/calls" "$T/build/tests/"
+	cp -R "$E2E" "$T/e2e"
+	chmod -R a+rX "$T/build" "$T/e2e"
 	_side_up prog "$PROG_DNS"
 	_side_up far "$FAR_DNS"
 	_cable
@@ -93,7 +102,7 @@ _side_up()
 	chmod 644 "$dir/etc/resolv.conf" "$dir/etc/hosts" "$dir/etc/nsswitch.conf"
 
 	setpriv --pdeathsig KILL unshare --net --mount --uts --ipc --pid --fork --kill-child=KILL \
-		bash "$E2E/lib/side" "$side" "$T" "$E2E" </dev/null >"$dir/side.log" 2>&1 3>&- &
+		bash "$E2E/lib/side" "$side" "$T" </dev/null >"$dir/side.log" 2>&1 3>&- &
 	echo $! >"$dir/unshare"
 	wait_for 10 test -e "$dir/pid" || { cat "$dir/side.log" >&2; return 1; }
 }
@@ -137,7 +146,7 @@ _enter()
 	pid=$(<"$T/$side/pid")
 	[ "$user" = root ] || drop=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 	nsenter --target "$pid" --net --mount --uts --ipc --pid -- "${drop[@]}" \
-		env -i -C "$T/home/$user" HOME="$T/home/$user" USER="$user" TMPDIR="$T/tmp" T="$T" BUILD="$T/build" \
+		env -i --default-signal -C "$T/home/$user" HOME="$T/home/$user" USER="$user" TMPDIR="$T/tmp" T="$T" BUILD="$T/build" \
 		LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 		PYTHONDONTWRITEBYTECODE=1 timeout --kill-after=2 "${LIMIT:-30}" "$@" 3>&-
 }
