@@ -209,7 +209,7 @@ demo: ## watch a program reach a name that exists only at the proxy
 check: deps ## every test, and one line at the end: N passed, N failed
 	$(SUB) -s all test-programs
 	$(SUB) -s B=$(B)/asan SAN=address,undefined unit
-	@B=$(B) FUZZ_SECONDS=$(CHECK_FUZZ) tests/check $(LINT) unit unit-asan unit-valgrind race fuzz install package completion ctl calls e2e
+	@B=$(B) FUZZ_SECONDS=$(CHECK_FUZZ) tests/check e2e $(LINT) unit unit-asan unit-valgrind race fuzz install package completion ctl calls
 
 check-clean: ## CI as root, the README's demo and check as a user, in a bare Debian (half an hour)
 	@.ci/deps clean

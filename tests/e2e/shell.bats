@@ -8,7 +8,7 @@ setup_file()
 {
 	net_up
 	proxy_up embedded
-	cp "$REPO/conf/sockshim-on" "$REPO/conf/sockshim-off" "$T/build/"
+	install -m 755 "$REPO/conf/sockshim-on" "$REPO/conf/sockshim-off" "$T/build/"
 	mkdir "$T/build/torsocks.d"
 	ln -s "$T/build/sockshim" "$T/build/torsocks.d/torsocks"
 	sed "s,@LIBDIR@/sockshim,$T/build/torsocks.d," "$REPO/conf/torsocks" >"$T/build/torsocks"

@@ -10,7 +10,7 @@ system_up()
 	in_prog mount -t tmpfs tmpfs /var/lib
 	in_prog mount -t tmpfs tmpfs /var/spool
 	in_prog mkdir -p /etc/sockshim
-	cp "$REPO/conf/sockshim-system" "$T/build/"
+	install -m 755 "$REPO/conf/sockshim-system" "$T/build/"
 }
 
 setup()
