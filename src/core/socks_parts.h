@@ -51,6 +51,7 @@ enum socks_reason {
 	REASON_AUTH,
 	REASON_TYPE,
 	REASON_ANSWER,
+	REASON_NO_RESOLVE,
 	REASON_COUNT,
 };
 

@@ -7,6 +7,7 @@
 
 #define SOCKS4_REPLY 8	     /* every SOCKS4 reply */
 #define SOCKS5_REPLY_LEAST 7 /* a reply whose name is empty */
+#define SOCKS5_NO_COMMAND 7
 #define METHOD_REPLY 2
 #define AUTH_REPLY 2
 
@@ -91,7 +92,9 @@ static void take_code(struct socks *s, const struct socks_request *rq, uint8_t c
 	s->code = code;
 	s->replied = true;
 	if (error)
-		socks_end(s, error, REASON_CODE);
+		socks_end(s, error,
+			  resolves(rq) && code == SOCKS5_NO_COMMAND ? REASON_NO_RESOLVE
+								    : REASON_CODE);
 }
 
 static void take_type(struct socks *s, uint8_t type)
@@ -111,6 +114,16 @@ static void take_type(struct socks *s, uint8_t type)
 	}
 }
 
+/*
+ * A name has no port: Tor sends 0, others that of the request. Any other belongs to a socket, of a server
+ * that looks at no command and has connected to somewhere: its address is not the name's.
+ */
+static void check_port(struct socks *s, const struct socks_request *rq, bool low, uint8_t byte)
+{
+	if (byte && byte != (uint8_t)(low ? rq->to.port : rq->to.port >> 8))
+		socks_end(s, EPROTO, REASON_NO_RESOLVE);
+}
+
 /* Takes byte `at` of address and port; a process that shares `s` may have spoiled it. */
 static void take_bound(struct socks *s, const struct socks_request *rq, size_t at, uint8_t byte,
 		       struct socks_answer *answer)
@@ -120,6 +133,8 @@ static void take_bound(struct socks *s, const struct socks_request *rq, size_t a
 
 	if (is_name && !is_port && !byte && resolves(rq))
 		socks_end(s, EPROTO, REASON_ANSWER);
+	if (is_port && resolves(rq))
+		check_port(s, rq, at + 1 == s->need, byte);
 	if (!answer)
 		return;
 	if (is_port)
@@ -146,9 +161,11 @@ static void finish_answer(const struct socks *s, struct socks_answer *answer)
 
 static void finish(struct socks *s, const struct socks_request *rq, struct socks_answer *answer)
 {
+	static const uint8_t nowhere[4];
 	uint8_t type = s->head[3];
 
-	if (resolves(rq) && (type == TYPE_NONE || (type == TYPE_NAME && !s->head[4]))) {
+	if (resolves(rq) && (type == TYPE_NONE || (type == TYPE_NAME && !s->head[4]) ||
+			     (type == TYPE_V4 && !memcmp(s->head + 4, nowhere, 4)))) {
 		socks_end(s, EPROTO, REASON_ANSWER);
 		return;
 	}

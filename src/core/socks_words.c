@@ -13,7 +13,8 @@ static const char reason_words[REASON_COUNT][80] = {
 	[REASON_BAD_CREDENTIALS] = "the user name or password is empty, or cannot be sent",
 	[REASON_V6_OVER_V4A] = "SOCKS4a cannot carry an IPv6 address",
 	[REASON_V4_LIKE_V4A] = "SOCKS4a cannot carry an address in 0.0.0.0/24",
-	[REASON_EOF_GREETING] = "the proxy closed the connection at once: is it a SOCKS proxy?",
+	[REASON_EOF_GREETING] =
+		"the proxy closed at once: is it a SOCKS proxy, and open to this host?",
 	[REASON_EOF_REPLY] = "the proxy closed the connection instead of answering",
 	[REASON_EOF_MIDDLE] = "the proxy closed the connection in the middle of its answer",
 	[REASON_TIMEOUT_GREETING] = "the proxy does not answer",
@@ -32,6 +33,7 @@ static const char reason_words[REASON_COUNT][80] = {
 	[REASON_AUTH] = "the proxy refused the user name or password",
 	[REASON_TYPE] = "the proxy's answer has an unknown address type",
 	[REASON_ANSWER] = "the proxy's answer holds no usable name or address",
+	[REASON_NO_RESOLVE] = "the proxy knows no RESOLVE: it is no Tor",
 };
 
 /*

@@ -130,6 +130,8 @@ static int ask(struct probe *pr, uint8_t protocol, enum socks_command command, b
 	socks_begin(&k, &rq);
 	client_talk(fd, &k, &rq, &answer, pr->timeout);
 	close(fd);
+	if (k.replied && !socks_code_errno(protocol, k.code) && socks_next(&k) != SOCKS_DONE)
+		return 7; /* it was taken for another command */
 	return k.replied ? k.code : -1;
 }
 

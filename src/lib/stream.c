@@ -227,6 +227,16 @@ int stream_start(struct stream *st, const struct session *s, int fd, int domain)
 }
 
 /*
+ * The proxy has closed the connection. Whether that is an end of file or a reset is chance: what it
+ * had not read of our words when it closed makes it a reset.
+ */
+static int closed(struct stream *st)
+{
+	socks_eof(&st->socks);
+	return -st->socks.error;
+}
+
+/*
  * How did the kernel's connect go? A second connect(2) would tell, too, and would take from the
  * program the 0 that its own second call gets.
  */
@@ -238,10 +248,22 @@ static int check_connected(struct stream *st, const struct session *s, int fd)
 		return POLLOUT;
 	if (ready & (POLLERR | POLLHUP)) {
 		sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, sizeof(error));
+		if (error == ECONNRESET) /* it was connected; a refusal is ECONNREFUSED */
+			return closed(st);
 		return error > 0 ? -error : -ECONNABORTED;
 	}
 	connected(st, s, fd);
 	return 0;
+}
+
+/* What send(2) and recv(2) say if they did nothing. */
+static int not_done(struct stream *st, int error, int wait)
+{
+	if (error == -EAGAIN)
+		return wait;
+	if (error == -ECONNRESET || error == -EPIPE)
+		return closed(st);
+	return error == -EINTR ? 0 : error;
 }
 
 static int send_some(struct stream *st, const struct socks_request *rq, int fd)
@@ -251,10 +273,8 @@ static int send_some(struct stream *st, const struct socks_request *rq, int fd)
 	long n = sys_send(fd, message, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	memset(message, 0, len); /* it may hold a password */
-	if (n == -EAGAIN)
-		return POLLOUT;
 	if (n < 0)
-		return n == -EINTR ? 0 : (int)n;
+		return not_done(st, (int)n, POLLOUT);
 	socks_sent(&st->socks, rq, (size_t)n);
 	st->sent += (uint32_t)n;
 	/* The reply cannot be here yet: waiting for it first saves a recv(2) in vain. */
@@ -268,10 +288,8 @@ static int receive_some(struct stream *st, const struct socks_request *rq, int f
 	size_t want = socks_want(&st->socks);
 	long n = sys_recv(fd, reply, want < sizeof(reply) ? want : sizeof(reply), MSG_DONTWAIT);
 
-	if (n == -EAGAIN)
-		return POLLIN;
 	if (n < 0)
-		return n == -EINTR ? 0 : (int)n;
+		return not_done(st, (int)n, POLLIN);
 	if (n == 0 && st->deaf)
 		st->state = STREAM_OPEN;
 	else if (n == 0)
@@ -306,7 +324,7 @@ static int handshake(struct stream *st, const struct session *s, int fd,
 			break;
 		}
 	}
-	st->requested = socks_requested(&st->socks, &rq);
+	st->requested |= socks_requested(&st->socks, &rq);
 	return wait;
 }
 

@@ -40,6 +40,14 @@ static void told(struct bytes_out *o, const struct stream *st, const struct sess
 	bytes_put_text(o, "; start the controller, or set ReportMode optional");
 }
 
+/* The proxy refused by a decision of its own, not since the target could not be reached. */
+static bool by_its_rules(const struct stream *st, const struct proxy *p)
+{
+	if (st->command != SOCKS_CONNECT && p->protocol == SOCKS_V5 && st->socks.code == 7)
+		return true; /* it knows no RESOLVE */
+	return !p->tor && socks_code_errno(p->protocol, st->socks.code) == EACCES;
+}
+
 bool stream_proxy_fails(const struct stream *st, const struct session *s)
 {
 	const struct proxy *p = &s->settings.proxies[st->proxy % SETTINGS_PROXIES];
@@ -47,7 +55,21 @@ bool stream_proxy_fails(const struct stream *st, const struct session *s)
 	if (st->report.told != TOLD_FINE)
 		return st->report.told == TOLD_NOT;
 	return st->state == STREAM_CONNECTING || !st->socks.replied ||
-	       !socks_code_errno(p->protocol, st->socks.code);
+	       !socks_code_errno(p->protocol, st->socks.code) || by_its_rules(st, p);
+}
+
+/* A request that came early, and no reply: some proxies lose it, others close. */
+static void early_words(struct bytes_out *o, const struct stream *st)
+{
+	bool silent = !st->socks.replied &&
+		      (st->socks.error == ETIMEDOUT || st->socks.error == ECONNREFUSED);
+
+	if (!st->requested || !silent)
+		return;
+	if (st->pipeline)
+		bytes_put_text(o, " (one that is not Tor may need Pipeline no)");
+	else if (st->optimistic)
+		bytes_put_text(o, " (it may need Optimistic no)");
 }
 
 void stream_error_words(struct bytes_out *o, const struct stream *st, const struct session *s,
@@ -66,7 +88,8 @@ void stream_error_words(struct bytes_out *o, const struct stream *st, const stru
 		bytes_put_text(
 			o, socks_words(&st->socks,
 				       s->settings.proxies[st->proxy % SETTINGS_PROXIES].protocol));
-		if (st->pipeline && st->requested && st->socks.error == ETIMEDOUT)
-			bytes_put_text(o, "; a proxy that is not Tor may need Pipeline no");
+		early_words(o, st);
+		if (st->command != SOCKS_CONNECT && st->socks.replied && stream_proxy_fails(st, s))
+			bytes_put_text(o, "; set Resolve virtual");
 	}
 }

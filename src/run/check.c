@@ -124,29 +124,68 @@ static bool speaks(int fd, const struct proxy *p, const char **why)
 	return false;
 }
 
-/* Is a request answered? Of a literal (RFC 5737), which nobody has to ask a name server for. */
-static bool answers(const struct settings *s, const struct proxy *p, bool pipeline)
+/* Who says nothing to SOCKS4 may know it all the same: ssh -D closes instead of refusing. */
+static bool speaks_socks5(const struct settings *s, const struct proxy *p)
+{
+	struct proxy other = *p;
+	const char *why;
+	bool does;
+	int fd;
+
+	other.protocol = SOCKS_V5;
+	other.credentials = false;
+	fd = connect_proxy(&other, s);
+	does = fd >= 0 && speaks(fd, &other, &why);
+	if (fd >= 0)
+		close(fd);
+	return does;
+}
+
+/* What becomes of a RESOLVE: of a literal (RFC 5737), which nobody has to ask a name server for. */
+static struct socks resolve(const struct settings *s, const struct proxy *p, bool pipeline)
 {
 	struct socks_request rq = request(p, LITERAL);
 	int fd = connect_proxy(p, s);
-	struct socks k;
+	struct socks k = {0};
 
-	if (fd < 0)
-		return false;
+	if (fd < 0) {
+		socks_fail(&k, -fd);
+		return k;
+	}
 	rq.command = SOCKS_RESOLVE;
 	rq.pipeline = pipeline;
 	socks_begin(&k, &rq);
 	while (socks_next(&k) == SOCKS_SEND)
 		exchange(fd, &k, &rq);
 	close(fd);
-	return k.replied;
+	return k;
 }
 
 /* Who answers neither way (ssh -D knows no RESOLVE) may well take a CONNECT that comes early. */
 static bool loses_early(const struct settings *s, const struct proxy *p)
 {
 	return p->protocol == SOCKS_V5 && settings_pipelines(s->pipeline, p) &&
-	       !answers(s, p, true) && answers(s, p, false);
+	       !resolve(s, p, true).replied && resolve(s, p, false).replied;
+}
+
+/* What Resolve remote needs: NULL, or why it is not there. */
+static const char *cannot_resolve(const struct settings *s, const struct proxy *p)
+{
+	struct socks k;
+
+	if (s->resolve != RESOLVE_REMOTE)
+		return NULL;
+	k = resolve(s, p, false);
+	return socks_next(&k) == SOCKS_DONE ? NULL : socks_words(&k, p->protocol);
+}
+
+static const char *advice(const struct settings *s, const struct proxy *p, bool connected)
+{
+	if (!connected)
+		return "; start it, or name another with Proxy";
+	if (p->protocol == SOCKS_V4A && speaks_socks5(s, p))
+		return "; it speaks SOCKS5: write socks5://";
+	return "";
 }
 
 static bool check_proxy(const struct settings *s, const struct proxy *p)
@@ -163,12 +202,19 @@ static bool check_proxy(const struct settings *s, const struct proxy *p)
 		printf("proxy: %s answers %s\n", url,
 		       p->protocol == SOCKS_V4A ? "SOCKS4a" : "SOCKS5");
 	else
-		printf("proxy: %s: %s%s\n", url, why,
-		       fd < 0 ? "; start it, or name another with Proxy" : "");
-	if (!good || !loses_early(s, p))
-		return good;
-	printf("proxy: %s: loses a request that comes early: set \"Pipeline no\"\n", url);
-	return false;
+		printf("proxy: %s: %s%s\n", url, why, advice(s, p, fd >= 0));
+	if (!good)
+		return false;
+	if (loses_early(s, p)) {
+		printf("proxy: %s: loses a request that comes early: set \"Pipeline no\"\n", url);
+		good = false;
+	}
+	why = cannot_resolve(s, p);
+	if (why) {
+		printf("proxy: %s answers no RESOLVE: %s; set \"Resolve virtual\"\n", url, why);
+		good = false;
+	}
+	return good;
 }
 
 static bool check_library(void)

@@ -239,6 +239,18 @@ wrong()
 	assert_only_proxy_traffic "$PROXY_IP" "$PROXY_PORT"
 }
 
+@test "--check: a proxy that closes instead of refusing may know no SOCKS4a: is there SOCKS5?" {
+	proxy_up fake --close request # as ssh -D does, for a name that it cannot reach
+	run sockshim -p "socks4a://$PROXY_IP:$PROXY_PORT" --check
+	expect_status 1
+	expect_match "$output" 'instead of answering; it speaks SOCKS5: write socks5://$'
+	proxy_up fake --first 04
+	run sockshim -p "socks4a://$PROXY_IP:$PROXY_PORT" --check
+	expect_status 1
+	[[ $output != *'it speaks SOCKS5'* ]] || fail 'it does not'
+	proxy_down fake
+}
+
 @test "--check: a proxy that loses what comes early, with and without Pipeline" {
 	far_start loses "$T/build/sockshimctl" proxy --listen "$FAR_IP4:1085" --fault drop-pipelined
 	wait_for 10 far_listening 1085

@@ -121,11 +121,19 @@ answers()
 }
 
 @test "end of file instead of the greeting" {
-	answers --close greeting -- ECONNREFUSED 'closed the connection'
+	answers --close greeting -- ECONNREFUSED 'closed at once'
 }
 
 @test "end of file instead of the reply" {
 	answers --close request -- ECONNREFUSED 'closed the connection'
+}
+
+@test "a reset instead of an end of file is the same" {
+	answers --reset --close greeting -- ECONNREFUSED 'closed at once'
+	answers --reset --close request -- ECONNREFUSED 'closed the connection instead'
+	answers --reset --cut 4 -- ECONNREFUSED 'in the middle'
+	answers --reset --rep 05 -- ECONNREFUSED 'proxy says: connection refused' -v
+	answers --reset --first 04 -- EPROTO 'SOCKS4'
 }
 
 @test "end of file in the middle of the reply" {
@@ -190,6 +198,43 @@ answers()
 	run --separate-stderr shim curl -s http://web.far.test/
 	expect_status 7
 	[ -z "$stderr" ] || fail 'a word on stderr'
+}
+
+@test "a proxy whose rules forbid the target says so without -v" {
+	proxy_up fake --rep 02
+	run --separate-stderr shim curl -s http://web.far.test/
+	expect_status 7
+	expect_match "$stderr" 'its rules do not allow'
+	PROXY=tor://$PROXY_IP:$PROXY_PORT # the exits' rules, as likely as not
+	run --separate-stderr shim curl -s http://web.far.test/
+	expect_status 7
+	[ -z "$stderr" ] || fail 'a word on stderr'
+}
+
+# Those that look at no command answer a RESOLVE as a CONNECT: with an address of the proxy's own.
+@test "Resolve remote, and a proxy that is no Tor: no address, a line that says so, and --check says it too" {
+	no_address()
+	{
+		proxy_up fake "$@"
+		PROXY=tor://$PROXY_IP:$PROXY_PORT
+		run --separate-stderr shim -o Resolve=remote getent ahosts web.far.test
+		[ "$status" -ne 0 ] || fail 'an address'
+		expect_match "$stderr" "web.far.test through $PROXY: the proxy.*; set Resolve virtual"
+		run shim -o Resolve=remote --check
+		expect_status 1
+		expect_match "$output" "$PROXY answers no RESOLVE: the proxy.*; set \"Resolve virtual\""
+		run shim --check
+		expect_status 0
+		proxy_down fake
+	}
+	no_address --rep 07
+	no_address --bound 01c0000201a001
+	no_address --bound 01c00002010400
+	no_address --bound 01000000000000
+	proxy_up fake --bound 01cb0071500000
+	PROXY=tor://$PROXY_IP:$PROXY_PORT
+	run shim -o Resolve=remote --check
+	expect_status 0
 }
 
 @test "-q is silent" {

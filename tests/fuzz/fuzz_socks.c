@@ -174,6 +174,8 @@ static bool model_answer5(const struct socks_request *rq, const uint8_t *d, size
 	uint16_t port = (uint16_t)(d[len - 2] << 8 | d[len - 1]);
 	bool asked = rq->command != SOCKS_CONNECT;
 
+	if (d[3] == 1 && asked && !memcmp(d + 4, "\0\0\0", 4))
+		return false;
 	if (d[3] == 1)
 		a->addr = addr_v4(d + 4, port);
 	else if (d[3] == 4)
@@ -193,6 +195,13 @@ static bool model_answer5(const struct socks_request *rq, const uint8_t *d, size
 	return true;
 }
 
+/* An answer has no port, or the request's; the first byte that is another one is enough to tell. */
+static bool other_port(const uint8_t *d, size_t n, size_t len)
+{
+	return (n > len - 2 && d[len - 2] && d[len - 2] != 0x12) ||
+	       (n > len - 1 && d[len - 1] && d[len - 1] != 0x34);
+}
+
 static int model_reply(const struct socks_request *rq, const uint8_t *d, size_t n, size_t *used,
 		       struct socks_answer *a)
 {
@@ -208,6 +217,8 @@ static int model_reply(const struct socks_request *rq, const uint8_t *d, size_t 
 	/* a NUL in a name that was asked for is certain before the end */
 	if (v5 && n > 5 && d[3] == 3 && rq->command != SOCKS_CONNECT &&
 	    memchr(d + 5, 0, n - 5 < d[4] ? n - 5 : d[4]))
+		return EPROTO;
+	if (v5 && n > 4 && rq->command != SOCKS_CONNECT && other_port(d, n, *used))
 		return EPROTO;
 	if (n < *used)
 		return -1;

@@ -470,10 +470,12 @@ static void resolve_answers(void **state)
 	struct socks_request rq = to_name(SOCKS_V5, SOCKS_RESOLVE, "example.com"),
 			     ptr = to_v4(SOCKS_V5);
 	struct socks_request v4a = to_name(SOCKS_V4A, SOCKS_RESOLVE, "example.com");
-	struct socks_answer v4 = {.type = 1}, v6 = {.type = 4};
+	struct socks_answer v4 = {.type = 1}, v6 = {.type = 4}, asked = {.type = 1};
 	struct socks_answer name = {.type = 3, .len = 3, .name = "a.b"};
+	struct socks s;
 
 	(void)state;
+	asked.addr = addr_v4(ip, 0x1234);
 	ptr.command = SOCKS_RESOLVE_PTR;
 	v4.addr = addr_v4(ip, 0);
 	v6.addr = addr_v6(ip6, 0);
@@ -485,6 +487,17 @@ static void resolve_answers(void **state)
 	check_reply(&ptr, B("\5\0\0\3\3\0\0\0\0\0"), EPROTO, NULL);
 	check_reply(&ptr, B("\5\0\0\3\0\0\0"), EPROTO, NULL);
 	check_reply(&rq, B("\5\0\0\0\0\0\0\0\0\0"), EPROTO, NULL);
+	/* of servers that look at no command, and answer as to a CONNECT */
+	check_reply(&rq, B("\5\0\0\1\1\2\3\4\0\x50"), EPROTO, NULL);
+	check_reply(&rq, B("\5\0\0\1\1\2\3\4\x50"), EPROTO, NULL);
+	check_reply(&ptr, B("\5\0\0\4\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\7\0"), EPROTO, NULL);
+	check_reply(&rq, B("\5\0\0\1\0\0\0\0\0\0"), EPROTO, NULL);
+	check_reply(&rq, B("\5\0\0\1\1\2\3\4\x12\x34"), 0,
+		    &asked); /* the port of the request, as stunnel */
+	check_reply(&rq, B("\5\7"), ECONNREFUSED, NULL);
+	s = at_reply(&rq);
+	feed(&s, &rq, 99, B("\5\7"), NULL);
+	assert_non_null(strstr(socks_words(&s, 5), "no Tor"));
 	/* Tor's answer to a failed RESOLVE: address type 0 */
 	check_reply(&rq, B("\5\4\0\0\0\0\0\0\0\0"), EHOSTUNREACH, NULL);
 }

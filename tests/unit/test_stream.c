@@ -201,6 +201,51 @@ static void in_few_messages_to_tor(void **state)
 	end(&p);
 }
 
+/*
+ * Who closes before it has read all resets: that is the same refusal as an end of file. What was said
+ * before counts.
+ */
+static void reset_is_closed(void **state)
+{
+	static const uint8_t refused[] = {5, 5};
+	struct pollfd come = {.events = POLLIN};
+	struct pair p;
+
+	(void)state;
+	for (int said = 0; said < 2; said++) {
+		begin(&p, "socks5://", NULL);
+		assert_int_equal(step(&p), POLLIN);
+		server_sees(&p, greeting, sizeof(greeting));
+		server_says(&p, method_none, sizeof(method_none));
+		assert_int_equal(step(&p), POLLIN);
+		if (said)
+			server_says(&p, refused, sizeof(refused));
+		close(p.server); /* the request is not read */
+		come.fd = p.client;
+		while (!(come.revents & POLLERR))
+			assert_int_equal(poll(&come, 1, 5000), 1);
+		assert_int_equal(step(&p), -ECONNREFUSED);
+		assert_true(says(&p, ECONNREFUSED, said ? "proxy says" : "instead of answering"));
+		come.revents = 0;
+		p.server = -1;
+		end(&p);
+	}
+}
+
+/* trojan closes where a request comes with the greeting. */
+static void closed_to_an_early_request(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	begin(&p, "tor://", NULL);
+	assert_int_equal(step(&p), POLLIN);
+	assert_int_equal(shutdown(p.server, SHUT_WR), 0);
+	assert_int_equal(step(&p), -ECONNREFUSED);
+	assert_true(says(&p, ECONNREFUSED, "Pipeline no"));
+	end(&p);
+}
+
 /* The reply is owed from the request on, and no sooner; without Optimistic never. */
 static void optimistic(void **state)
 {
@@ -409,6 +454,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_name_in_three_messages),
 		cmocka_unit_test(in_few_messages_to_tor),
+		cmocka_unit_test(reset_is_closed),
+		cmocka_unit_test(closed_to_an_early_request),
 		cmocka_unit_test(optimistic),
 		cmocka_unit_test(deaf),
 		cmocka_unit_test(failure_leaves_a_fresh_socket),

@@ -31,6 +31,7 @@ def read_options():
     p.add_argument("--close", help="close instead of answering: greeting, auth or request")
     p.add_argument("--hang", help="never answer: greeting, auth or request; reply: what --cut leaves of it, and no more")
     p.add_argument("--twice", action="store_true", help="answer the greeting twice")
+    p.add_argument("--reset", action="store_true", help="close with a reset, always")
     p.add_argument("--slow", action="store_true", help="byte by byte")
     p.add_argument("--tail", default="", help="text of the destination, in the same segment as the reply")
     return p.parse_args()
@@ -129,6 +130,8 @@ class Client:
 
     def run(self):
         try:
+            if self.o.reset:
+                self.c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             with self.c, self.f:
                 self.talk()
         except (Stop, OSError):
