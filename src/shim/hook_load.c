@@ -2,7 +2,8 @@
 /*
  * hook_load.c - what programs open, and the list of what is loaded. With RTLD_DEEPBIND, as PHP opens its
  * extensions, what a plugin calls is looked for in its own libraries first, and so its calls are libc's.
- * Where there is a guard it catches them; elsewhere the flag is taken away.
+ * Where there is a guard it catches them; elsewhere the flag is taken away. What they look for in libc by
+ * its name is ours everywhere.
  */
 #include <dlfcn.h>
 #include <link.h>
@@ -12,6 +13,10 @@
 
 #ifndef RTLD_DEEPBIND /* other libcs know of no such thing */
 #define RTLD_DEEPBIND 0
+#endif
+#ifndef RTLD_NEXT /* shown with _GNU_SOURCE only */
+#define RTLD_DEFAULT ((void *)0)
+#define RTLD_NEXT ((void *)-1L)
 #endif
 
 static int seen(int mode)
@@ -25,6 +30,22 @@ static int seen(int mode)
 WRAP void *dlopen(const char *file, int mode)
 {
 	return real(dlopen)(file, seen(mode));
+}
+
+/*
+ * Of what a library is asked for by its handle, as ctypes asks libc and Qt the resolver, what is hooked
+ * is ours. A handle that stands for the search order finds ours by itself, or jumps: dlsym(3) looks at
+ * where it is called from.
+ */
+WRAP void *dlsym(void *restrict handle, const char *restrict name)
+{
+	void *function, *ours;
+
+	if (handle == RTLD_DEFAULT || handle == RTLD_NEXT)
+		return real(dlsym)(handle, name);
+	function = real(dlsym)(handle, name);
+	ours = function ? real_hook(name, function) : NULL;
+	return ours ? ours : function;
 }
 
 /* The library in its own list. */

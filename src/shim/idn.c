@@ -26,7 +26,7 @@ static bool is_ascii(const char *name)
 static int convert(const char *function, const char *name, char out[static HOSTS_NAME])
 {
 	int (*f)(const char *, char **) =
-		(int (*)(const char *, char **))dlsym(RTLD_NEXT, function);
+		(int (*)(const char *, char **))real(dlsym)(RTLD_NEXT, function);
 	char *result = NULL;
 	int err = f ? f(name, &result) : EAI_IDN_ENCODE;
 

@@ -160,9 +160,19 @@ static void *note(size_t i, void *function)
 	return function;
 }
 
+/* glibc shows it with _GNU_SOURCE only. */
+void *dlvsym(void *restrict handle, const char *restrict name, const char *restrict version);
+
+/* dlsym(3) is one of them, and has had these versions. */
 static void *ask(size_t i)
 {
-	return note(i, dlsym(RTLD_NEXT, (const char *)&names + name_at[i]));
+	static const char versions[][sizeof("GLIBC_2.2.5")] = {"GLIBC_2.34", "GLIBC_2.17",
+							       "GLIBC_2.2.5"};
+	void *(*f)(void *, const char *) = NULL;
+
+	for (size_t v = 0; !f && v < sizeof(versions) / sizeof(versions[0]); v++)
+		f = (void *(*)(void *, const char *))dlvsym(RTLD_NEXT, "dlsym", versions[v]);
+	return note(i, f ? f(RTLD_NEXT, (const char *)&names + name_at[i]) : NULL);
 }
 
 void *real_find(size_t i)
@@ -177,6 +187,20 @@ void *real_find(size_t i)
 	if (ELF64_ST_TYPE(sym->st_info) == STT_GNU_IFUNC || sym->st_shndx == SHN_ABS)
 		return ask(i);
 	return note(i, (void *)(s.base + sym->st_value));
+}
+
+void *real_hook(const char *name, const void *function)
+{
+	const struct link_map *m = own_map();
+	const ElfW(Sym) * own;
+	struct symbols s;
+
+	if (!m || read_library(m, &s) != LIBRARY_READ || !(own = find(&s, name)))
+		return NULL;
+	for (size_t i = 0; i < sizeof(name_at) / sizeof(name_at[0]); i++)
+		if (strcmp((const char *)&names + name_at[i], name) == 0)
+			return real_find(i) == function ? (void *)(s.base + own->st_value) : NULL;
+	return NULL;
 }
 
 void real_start(void)

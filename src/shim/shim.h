@@ -85,6 +85,9 @@ INNER struct real_calls real_table;
  */
 void *real_find(size_t i);
 
+/* Our hook, if `function` is what the one of that name stands in front of; else NULL. */
+void *real_hook(const char *name, const void *function);
+
 /*
  * For the constructor: from here on finding asks nobody for memory, unless a library has a hooked name
  * as an indirect function (glibc none of them): only a search for each name would tell, and the start

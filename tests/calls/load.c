@@ -17,6 +17,19 @@ FRAGMENT(dlopen)
 	return 0;
 }
 
+/* What libc is asked for by its handle is what the whole program finds first, if it is hooked. */
+FRAGMENT(dlsym)
+{
+	void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+
+	CHECK(libc && dlsym(libc, "connect") == dlsym(RTLD_DEFAULT, "connect"));
+	CHECK(dlsym(libc, "dlsym") == dlsym(RTLD_DEFAULT, "dlsym"));
+	CHECK(dlsym(libc, "qsort") == dlsym(RTLD_DEFAULT, "qsort"));
+	CHECK(!dlsym(libc, "no_such_call") && strstr(dlerror(), "no_such_call"));
+	CHECK(!dlsym(RTLD_NEXT, "no_such_call") && strstr(dlerror(), "no_such_call"));
+	return 0;
+}
+
 /* What has been told, and whether ours was the last. */
 static int tell(struct dl_phdr_info *info, size_t size, void *arg)
 {

@@ -163,3 +163,32 @@ assert socket.socket(socket.AF_UNIX).connect_ex("/nobody") == 2'
 	both check shim
 	clean
 }
+
+# So ctypes calls libc, and Qt's QDnsLookup the resolver.
+@test "what a program looks for in libc by its handle is ours" {
+	cat >"$T/tmp/handle.py" <<-'END'
+		import ctypes, socket
+		libc = ctypes.CDLL("libc.so.6", use_errno=True)
+		answer = ctypes.create_string_buffer(512)
+		print(libc.res_query(b"web.far.test", 1, 1, answer, 512) > 0)
+		page = socket.socket()
+		to = (2).to_bytes(2, "little") + (80).to_bytes(2, "big") + socket.inet_aton("203.0.113.80") + bytes(8)
+		print(libc.connect(page.fileno(), to, 16))
+		page.sendall(b"GET / HTTP/1.0\r\n\r\n")
+		print(page.makefile().read().splitlines()[-1])
+		datagram = socket.socket(type=socket.SOCK_DGRAM)
+		print(libc.sendto(datagram.fileno(), b"x", 1, 0, to, 16))
+	END
+	check()
+	{
+		run "$@" "$PYTHON" "$T/tmp/handle.py"
+		expect_output "True
+0
+$WEB_BODY
+-1"
+	}
+	both check alone env SOCKSHIM_LOG=silent
+	both check shim -q -o Guard=off
+	both check shim -q
+	clean
+}
