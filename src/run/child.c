@@ -112,6 +112,10 @@ static int execute(void *arg)
 
 	if (in->guard && guard_put_on(in->guard) < 0)
 		_exit(EXIT_CANNOT);
+	if (cmd->session->settings.net_admin == NET_ADMIN_DROP)
+		in->error = -rights_drop();
+	if (in->error)
+		_exit(EXIT_CANNOT);
 	if (in->parent_death)
 		prctl(PR_SET_PDEATHSIG, in->parent_death);
 	if (in->child_ignored)

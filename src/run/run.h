@@ -109,6 +109,12 @@ int auditor_end(const struct auditor *a, const struct session *s, int status, bo
 int auditor_refused(const struct auditor *a, const struct session *s, const char *path, int kind);
 void auditor_allowed(const struct session *s, const char *path, int kind);
 
+/*
+ * rights.c: takes CAP_NET_ADMIN from this process and from all that it executes. Only system calls, since
+ * it runs on the launcher's memory. 0 or -errno.
+ */
+int rights_drop(void);
+
 /* child.c: runs the command and ends as it ends, with its exit status or by its signal. */
 struct command {
 	const char *path;

@@ -279,3 +279,68 @@ conforms()
 	sed -i '$anetworks: files' "$T/prog/etc/nsswitch.conf"
 	quiet
 }
+
+@test "root does not have the kernel send by itself: groups, addresses, tunnels, devices" {
+	local way set
+
+	# each takes back what it has done
+	cat >"$T/tmp/kernel.py" <<-'END'
+		import fcntl, socket, struct, subprocess, sys, time
+		def ip(*words):
+		    subprocess.run(["ip", *words], check=True)
+		def link(*kind):
+		    ip("link", "add", "door", *kind)
+		    try:
+		        ip("link", "set", "door", "up")
+		        ip("address", "add", "224.1.2.4/32", "dev", "door", "autojoin")
+		        sent, until = "0", time.monotonic() + 10
+		        while sent == "0" and time.monotonic() < until:
+		            with open("/proc/net/dev") as file:
+		                sent = next(line.split()[10] for line in file if "door:" in line)
+		            time.sleep(0.02)
+		    finally:
+		        ip("link", "del", "door")
+		if sys.argv[1] == "join":
+		    ip("address", "add", "224.1.2.3/32", "dev", "cable", "autojoin")
+		    ip("address", "del", "224.1.2.3/32", "dev", "cable")
+		elif sys.argv[1] == "ioctl": # SIOCSIFADDR, SIOCDIFADDR
+		    address = socket.inet_pton(socket.AF_INET6, "2001:db8::99")
+		    request = struct.pack("16sIi", address, 64, socket.if_nametoindex("cable"))
+		    for number in 0x8916, 0x8936:
+		        fcntl.ioctl(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM), number, request)
+		elif sys.argv[1] == "vxlan":
+		    link("type", "vxlan", "id", "5", "remote", "203.0.113.9", "dstport", "4789", "dev", "cable")
+		else:
+		    link("link", "cable", "type", "macvlan", "mode", "bridge")
+	END
+	kept()
+	{
+		run "$@" "$PYTHON" "$T/tmp/kernel.py" "$way"
+		[ "$status" -ne 0 ] || fail "$way: it went"
+		assert_no_packets
+	}
+	left()
+	{
+		_packets | grep -qE "$1"
+	}
+	for way in join ioctl vxlan macvlan; do
+		kept shim -q
+		kept shim -q -o Guard=off
+	done
+	kept shim -q "$T/build/sockshim" -p "$PROXY" -o NetAdmin=keep
+	kept shim -q unshare --map-root-user
+	run -0 shim -q ip address show dev cable
+	expect_match "$output" "$PROG_IP4"
+	run -0 shim -q unshare --map-root-user --net sh -c 'ip link set lo up && ip address show dev lo'
+	expect_match "$output" 127.0.0.1
+	assert_no_packets
+	# with it they do, each another thing; the ioctl may not
+	run -0 shim -q -o NetAdmin=keep "$PYTHON" "$T/tmp/kernel.py" ioctl
+	for way in 'join igmp' 'vxlan 203.0.113.9.4789' 'macvlan igmp'; do
+		for set in Guard=off Guard=auto; do
+			capture_start
+			run -0 shim -q -o NetAdmin=keep -o "$set" "$PYTHON" "$T/tmp/kernel.py" "${way% *}"
+			wait_for 10 left "${way#* }"
+		done
+	done
+}
