@@ -49,10 +49,13 @@ int names_get(const struct names *t, uint32_t index, char out[static NAME_MAX_LE
 /* How many entries have been given out so far (at most NAMES_SLOTS). */
 uint32_t names_count(const struct names *t);
 
-/* The virtual address of entry `index` in `net` (port 0); false if the network is too small. */
-bool names_addr(const struct net *net, uint32_t index, struct addr *out);
+/*
+ * The virtual address of entry `index` in `net` (port 0); false if the network is too small. `turn`: the
+ * place of entry 0 in the network; the others follow, and go on at its beginning.
+ */
+bool names_addr(const struct net *net, uint32_t turn, uint32_t index, struct addr *out);
 
 /* The index that a virtual address stands for, or -ENOENT if it is not in `net`. */
-int names_index(const struct net *net, const struct addr *a);
+int names_index(const struct net *net, uint32_t turn, const struct addr *a);
 
 #endif

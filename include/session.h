@@ -11,6 +11,8 @@
 #ifndef SOCKSHIM_SESSION_H
 #define SOCKSHIM_SESSION_H
 
+#include <string.h>
+
 #include "attempts.h"
 #include "listeners.h"
 #include "lookups.h"
@@ -82,6 +84,21 @@ void session_close(struct session *s);
 void session_end(struct session *s, const char *name);
 
 struct names *session_names(const struct session *s);
+
+/*
+ * The place of the first virtual address in its network, another one in each session: an address that a
+ * program keeps on disk hardly stands for another name in the next.
+ */
+static inline uint32_t session_turn(const struct session *s)
+{
+	uint32_t turn;
+
+	memcpy(&turn, s->id, sizeof(turn));
+	return turn;
+}
+
+/* The entry of names that a virtual address stands for, or -ENOENT. */
+int session_index(const struct session *s, const struct addr *a);
 
 /*
  * If c->to is a virtual address: sets is_virtual, puts its name into `text` and into the call, and

@@ -192,12 +192,18 @@ static uint32_t slot_age(const struct slot *s, uint32_t now)
 	return age <= INT32_MAX ? age : 0;
 }
 
-void names_bound(struct names *t, const struct net *net)
+/* How many addresses of a network are given out: a power of two. */
+static uint32_t room_of(const struct net *net)
 {
 	unsigned int room = net->bits < 128 ? 128u - net->bits : 0;
 
-	if (room < 32 && 1u << room < slots_of(t))
-		SHARED_STORE(&t->bound, 1u << room);
+	return room < 32 && 1u << room < NAMES_SLOTS ? 1u << room : NAMES_SLOTS;
+}
+
+void names_bound(struct names *t, const struct net *net)
+{
+	if (room_of(net) < slots_of(t))
+		SHARED_STORE(&t->bound, room_of(net));
 }
 
 /* The oldest slot of the window that is not in `tried`; NAMES_SLOTS if there is none. */
@@ -335,14 +341,13 @@ static uint32_t tail(const struct addr *a)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-bool names_addr(const struct net *net, uint32_t index, struct addr *out)
+bool names_addr(const struct net *net, uint32_t turn, uint32_t index, struct addr *out)
 {
-	unsigned int room = net->bits < 128 ? 128u - net->bits : 0;
 	uint32_t low;
 
-	if (index >= NAMES_SLOTS || (room < 32 && index >> room))
+	if (index >= room_of(net))
 		return false;
-	low = tail(&net->base) + index;
+	low = tail(&net->base) + (index + turn) % room_of(net);
 	memset(out, 0, sizeof(*out));
 	memcpy(out->ip, net->base.ip, 12);
 	for (int i = 0; i < 4; i++)
@@ -350,12 +355,11 @@ bool names_addr(const struct net *net, uint32_t index, struct addr *out)
 	return true;
 }
 
-int names_index(const struct net *net, const struct addr *a)
+int names_index(const struct net *net, uint32_t turn, const struct addr *a)
 {
-	uint32_t index = tail(a) - tail(&net->base);
-	struct addr same;
+	uint32_t place = tail(a) - tail(&net->base);
 
-	if (!names_addr(net, index, &same) || memcmp(same.ip, a->ip, sizeof(same.ip)) != 0)
+	if (place >= room_of(net) || memcmp(a->ip, net->base.ip, 12) != 0)
 		return -ENOENT;
-	return (int)index;
+	return (int)((place - turn) % room_of(net));
 }

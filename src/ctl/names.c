@@ -31,11 +31,12 @@ const struct option_table names_options = {
 };
 
 /* An address of the network, or "-" where the network is too small. */
-static void print_addr(const struct net *net, uint32_t index, char out[static ADDR_TEXT])
+static void print_addr(const struct session *s, const struct net *net, uint32_t index,
+		       char out[static ADDR_TEXT])
 {
 	struct addr a;
 
-	if (names_addr(net, index, &a))
+	if (names_addr(net, session_turn(s), index, &a))
 		addr_print(&a, out);
 	else
 		snprintf(out, ADDR_TEXT, "-");
@@ -45,8 +46,8 @@ static void print_name(const struct session *s, uint32_t index, const char *name
 {
 	char v4[ADDR_TEXT], v6[ADDR_TEXT], id[17];
 
-	print_addr(&s->settings.virtual4, index, v4);
-	print_addr(&s->settings.virtual6, index, v6);
+	print_addr(s, &s->settings.virtual4, index, v4);
+	print_addr(s, &s->settings.virtual6, index, v6);
 	if (!json) {
 		printf("%-15s  %-26s  %s\n", v4, v6, name);
 		return;

@@ -147,19 +147,18 @@ static enum dns_rcode find(const struct dns_question *q, struct addr *a)
 	index = names_add(session_names(s), q->name, q->name_len,
 			  (uint32_t)(sys_now() / 1000000000u), streams_uses_name,
 			  session_streams(s));
-	return index >= 0 && names_addr(net, (uint32_t)index, a) ? DNS_NOERROR : DNS_SERVFAIL;
+	return index >= 0 && names_addr(net, session_turn(s), (uint32_t)index, a) ? DNS_NOERROR
+										  : DNS_SERVFAIL;
 }
 
 static size_t backward(const struct dns_question *q, uint8_t *out, size_t size)
 {
-	const struct settings *s = &supervisor.session->settings;
+	const struct session *s = supervisor.session;
 	char name[NAME_MAX_LEN + 1];
 	struct addr a;
-	int index = dns_reverse(q, &a)
-			    ? names_index(addr_is_v4(&a) ? &s->virtual4 : &s->virtual6, &a)
-			    : -1;
+	int index = dns_reverse(q, &a) ? session_index(s, &a) : -1;
 
-	if (index < 0 || names_get(session_names(supervisor.session), (uint32_t)index, name) < 0)
+	if (index < 0 || names_get(session_names(s), (uint32_t)index, name) < 0)
 		return dns_answer(q, DNS_NXDOMAIN, NULL, 0, 0, out, size);
 	return dns_answer_name(q, name, TTL, out, size);
 }

@@ -292,12 +292,16 @@ struct names *session_names(const struct session *s)
 	return (struct names *)((uintptr_t)s + head_size());
 }
 
+int session_index(const struct session *s, const struct addr *a)
+{
+	return names_index(addr_is_v4(a) ? &s->settings.virtual4 : &s->settings.virtual6,
+			   session_turn(s), a);
+}
+
 int32_t session_call_name(const struct session *s, struct call *c,
 			  char text[static NAME_MAX_LEN + 1])
 {
-	int index = names_index(addr_is_v4(&c->to) ? &s->settings.virtual4 : &s->settings.virtual6,
-				&c->to),
-	    len;
+	int index = session_index(s, &c->to), len;
 
 	if (index < 0)
 		return -1;

@@ -149,7 +149,7 @@ static int answer(const struct session *s, const struct decision *d, const struc
 	}
 	if (s->settings.resolve == RESOLVE_REMOTE)
 		return resolve_remote(d, index, family, found);
-	if (!names_addr(virtual_net(s, d, family), (uint32_t)index, &a))
+	if (!names_addr(virtual_net(s, d, family), session_turn(s), (uint32_t)index, &a))
 		return EAI_MEMORY;
 	add(found, &a);
 	return 0;
@@ -229,10 +229,7 @@ bool lookup_is_remote(const struct hosts *found)
 
 	if (s && s->settings.resolve == RESOLVE_REMOTE)
 		return true;
-	return s && found->count &&
-	       names_index(addr_is_v4(&found->addrs[0]) ? &s->settings.virtual4
-							: &s->settings.virtual6,
-			   &found->addrs[0]) >= 0;
+	return s && found->count && session_index(s, &found->addrs[0]) >= 0;
 }
 
 int lookup_name(const char *name, int family, struct hosts *found)

@@ -112,7 +112,7 @@ static void addresses(struct bytes_in *in)
 	struct addr a = {0}, b;
 	struct net n = {0};
 	const uint8_t *ip = bytes_get(in, 16);
-	uint32_t index = bytes_get_u32(in);
+	uint32_t index = bytes_get_u32(in), turn = bytes_get_u32(in);
 
 	n.bits = bytes_get_u8(in) % 129;
 	if (!ip)
@@ -120,14 +120,15 @@ static void addresses(struct bytes_in *in)
 	memcpy(n.base.ip, ip, 16);
 	for (unsigned int i = n.bits; i < 128; i++)
 		n.base.ip[i / 8] &= (uint8_t) ~(128 >> i % 8);
-	if (names_addr(&n, index, &a)) {
-		CHECK(names_index(&n, &a) == (int)index);
+	if (names_addr(&n, turn, index, &a)) {
+		CHECK(names_index(&n, turn, &a) == (int)index);
 		for (unsigned int i = 0; i < n.bits; i++)
 			CHECK(!((a.ip[i / 8] ^ n.base.ip[i / 8]) & 128 >> i % 8));
 	}
 	memcpy(b.ip, ip, 16);
-	if (names_index(&n, &b) >= 0)
-		CHECK(names_addr(&n, (uint32_t)names_index(&n, &b), &a) && !memcmp(a.ip, b.ip, 16));
+	if (names_index(&n, turn, &b) >= 0)
+		CHECK(names_addr(&n, turn, (uint32_t)names_index(&n, turn, &b), &a) &&
+		      !memcmp(a.ip, b.ip, 16));
 }
 
 static void fresh_table(void)

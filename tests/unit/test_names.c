@@ -263,16 +263,16 @@ static void addresses(void **state)
 		struct net n = net_of(table[i].net);
 
 		assert_true(addr_parse(&a, table[i].addr, strlen(table[i].addr)));
-		assert_true(names_addr(&n, table[i].index, &b));
+		assert_true(names_addr(&n, 0, table[i].index, &b));
 		assert_true(addr_equal(&a, &b));
 		a.port = 80;
-		assert_int_equal(names_index(&n, &a), table[i].index);
+		assert_int_equal(names_index(&n, 0, &a), table[i].index);
 	}
 	for (size_t i = 0; i < sizeof(no) / sizeof(*no); i++) {
 		struct net n = net_of(no[i][0]);
 
 		assert_true(addr_parse(&a, no[i][1], strlen(no[i][1])));
-		assert_int_equal(names_index(&n, &a), -ENOENT);
+		assert_int_equal(names_index(&n, 0, &a), -ENOENT);
 	}
 }
 
@@ -282,10 +282,35 @@ static void small_nets(void **state)
 	struct addr a;
 
 	(void)state;
-	assert_false(names_addr(&small, 256, &a));
-	assert_false(names_addr(&one, 1, &a));
-	assert_false(names_addr(&big, NAMES_SLOTS, &a));
-	assert_false(names_addr(&big, UINT32_MAX, &a));
+	assert_false(names_addr(&small, 0, 256, &a));
+	assert_false(names_addr(&one, 0, 1, &a));
+	assert_false(names_addr(&big, 0, NAMES_SLOTS, &a));
+	assert_false(names_addr(&big, 0, UINT32_MAX, &a));
+}
+
+/* From anywhere, and around the end of the network. */
+static void turned(void **state)
+{
+	const struct net nets[] = {net_of("198.18.0.0/15"), net_of("192.0.2.0/24"), net_of("::1"),
+				   net_of("fd00::/64")};
+	const uint32_t rooms[] = {NAMES_SLOTS, 256, 1, NAMES_SLOTS};
+	const uint32_t turns[] = {0, 1, 255, NAMES_SLOTS - 1, 0x12345678, UINT32_MAX};
+	struct addr a, b;
+
+	(void)state;
+	for (size_t i = 0; i < 4 * 6; i++) {
+		const struct net *n = &nets[i % 4];
+		uint32_t turn = turns[i / 4], room = rooms[i % 4];
+
+		assert_true(names_addr(n, turn, 0, &a));
+		assert_true(names_addr(n, 0, turn % room, &b));
+		assert_true(addr_equal(&a, &b));
+		assert_true(names_addr(n, turn, room - 1, &a));
+		assert_true(names_addr(n, 0, (turn + room - 1) % room, &b));
+		assert_true(addr_equal(&a, &b));
+		assert_int_equal(names_index(n, turn, &a), room - 1);
+		assert_false(names_addr(n, turn, room, &a));
+	}
 }
 
 /* Readers of memory full of rubbish stay in bounds (sanitizers watch) and come back. */
@@ -387,8 +412,8 @@ int main(void)
 		cmocka_unit_test(lengths),   cmocka_unit_test(reuse),
 		cmocka_unit_test(bounded),   cmocka_unit_test(churn),
 		cmocka_unit_test(addresses), cmocka_unit_test(small_nets),
-		cmocka_unit_test(rubbish),   cmocka_unit_test(threads),
-		cmocka_unit_test(killed),
+		cmocka_unit_test(turned),    cmocka_unit_test(rubbish),
+		cmocka_unit_test(threads),   cmocka_unit_test(killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
