@@ -76,6 +76,12 @@ WRAP int iruserok_af(const void *address, int super, const char *remote, const c
 	return refuse_remote("iruserok_af");
 }
 
+WRAP int __ivaliduser(FILE *hosts, uint32_t address, const char *local, const char *remote)
+{
+	(void)hosts, (void)address, (void)local, (void)remote;
+	return refuse_remote("__ivaliduser");
+}
+
 /*
  * Without /etc/hostid, libc looks the own host name up and makes the number of its address. The
  * resolver is not asked: it is what Debian's 127.0.1.1 gives.

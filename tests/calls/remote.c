@@ -2,6 +2,8 @@
 /* remote.c - fragments of the symbols in hook_remote.c. */
 #include "fragment.h"
 
+int __ivaliduser(FILE *hosts, uint32_t address, const char *local, const char *remote);
+
 static char *host = (char *)"web.far.test";
 
 FRAGMENT(rcmd)
@@ -51,6 +53,15 @@ FRAGMENT(iruserok_af)
 	uint32_t address = htonl(0xcb007150);
 
 	CHECK(iruserok_af(&address, 0, "a", "root", AF_INET) == -1);
+	return 0;
+}
+
+FRAGMENT(__ivaliduser)
+{
+	FILE *hosts = fmemopen((char *)"web.far.test a\n", 15, "r");
+
+	CHECK(hosts && __ivaliduser(hosts, htonl(0xcb007150), "a", "a") == -1);
+	fclose(hosts);
 	return 0;
 }
 

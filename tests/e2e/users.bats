@@ -181,3 +181,26 @@ while True:
 	expect_match "$output" 'SUCCESS'
 	quiet
 }
+
+@test "Sun RPC, by libtirpc: no datagram to a portmapper; by TCP through the proxy" {
+	cat >"$T/tmp/rpc.py" <<-'END'
+		import ctypes, socket, struct
+		rpc = ctypes.CDLL("libtirpc.so.3")
+		for name in "clnt_create", "clnttcp_create":
+		    getattr(rpc, name).restype = ctypes.c_void_p
+		for host in b"203.0.113.80", b"web.far.test":
+		    for protocol in b"udp", b"tcp":
+		        print(bool(rpc.clnt_create(host, 100003, 3, protocol)))
+		to = struct.pack("=H", socket.AF_INET) + struct.pack("!H4s8x", 80, socket.inet_aton("203.0.113.80"))
+		number = ctypes.c_int(-1)
+		print(bool(rpc.clnttcp_create(to, 100003, 3, ctypes.byref(number), 0, 0)))
+	END
+	check()
+	{
+		run --separate-stderr shim "$@" "$PYTHON" "$T/tmp/rpc.py"
+		expect_output "$(printf '%s\n' False False False False True)"
+	}
+	both check
+	both check -o Guard=off
+	clean
+}
