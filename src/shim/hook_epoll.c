@@ -231,15 +231,14 @@ static int pwait2(int epoll, struct epoll_event *events, int max, const struct t
 WRAP int epoll_pwait2(int epoll, struct epoll_event *events, int max, const struct timespec *t,
 		      const sigset_t *mask)
 {
-	int64_t ns = -1;
+	int64_t ns;
 	int got;
 
-	if (t && readable(t, sizeof(*t)) && t->tv_sec <= INT32_MAX)
-		ns = t->tv_sec * 1000000000LL + t->tv_nsec;
-	if (!pend_any() || (t && (ns < 0 || t->tv_nsec < 0 || t->tv_nsec >= 1000000000))) {
-		got = pwait2(epoll, events, max, t, mask);
-		return may_be_marked(events, got) ? wait_over(epoll, events, max, got, ns, mask)
-						  : got;
+	if (pend_any() && time_sane(t)) {
+		ns = ns_of(t);
+		return wait_slowly(epoll, events, max, ns < 0 ? 0 : pend_end(ns), mask);
 	}
-	return wait_slowly(epoll, events, max, ns < 0 ? 0 : pend_end(ns), mask);
+	got = pwait2(epoll, events, max, t, mask);
+	return may_be_marked(events, got) ? wait_over(epoll, events, max, got, ns_of(t), mask)
+					  : got;
 }

@@ -140,6 +140,22 @@ print(["%x" % e for _, e in ep.poll(5)], s.getsockopt(socket.SOL_SOCKET, socket.
 	expect_output "['1c'] 110 0"
 }
 
+@test "HandshakeTimeout ends epoll_pwait2(2) of 158 years, too" {
+	proxy_use fake
+	LIMIT=10 run shim -q -o HandshakeTimeout=0.3 "$PYTHON" -c '
+import ctypes, select, socket, struct
+libc = ctypes.CDLL(None, use_errno=True)
+s = socket.socket()
+s.setblocking(False)
+s.connect_ex(("203.0.113.80", 80))
+ep = select.epoll()
+ep.register(s, select.EPOLLOUT)
+ep.poll(0.05) # the greeting is on its way
+event, t = ctypes.create_string_buffer(12), struct.pack("ll", 5000000000, 0)
+print(libc.epoll_pwait2(ep.fileno(), event, 1, t, None), "%x" % struct.unpack_from("I", event))'
+	expect_output '1 1c'
+}
+
 @test "HandshakeTimeout ends what a thread waits for that slept before another thread connected" {
 	proxy_use fake
 	run shim -q -o HandshakeTimeout=0.3 "$PYTHON" -c '
