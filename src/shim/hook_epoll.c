@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* hook_epoll.c - epoll. Events that bear our mark move handshakes on and never reach the program. */
+/*
+ * hook_epoll.c - epoll. Events that bear our mark move handshakes on and never reach the program.
+ */
 #include <errno.h>
 
 #include "hook_wait.h"
@@ -27,7 +29,10 @@ WRAP int epoll_ctl(int epoll, int op, int fd, struct epoll_event *e)
 	if (err < 0 || fd < 0 || fd >= PEND_FDS)
 		return err;
 	regs_note(epoll, op, fd, e, number);
-	/* Another thread's connect(2) may have come between the call and the note: see begin() there. */
+	/*
+	 * Another thread's connect(2) may have come between the call and the note: see begin()
+	 * there.
+	 */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (pend_any() && op != EPOLL_CTL_DEL && fds_maybe(fd) && pend_step(fd))
 		pend_epoll_ctl(epoll, EPOLL_CTL_MOD, fd, e);
@@ -36,8 +41,8 @@ WRAP int epoll_ctl(int epoll, int op, int fd, struct epoll_event *e)
 }
 
 /*
- * An event with our mark: the handshake goes on. True if the program must see it after all: the mark
- * cannot be taken away, since its descriptor was closed while a copy is open.
+ * An event with our mark: the handshake goes on. True if the program must see it after all: the
+ * mark cannot be taken away, since its descriptor was closed while a copy is open.
  */
 static bool take(int epoll, int fd, struct epoll_event *e, bool *moved)
 {
@@ -84,8 +89,8 @@ static void is_late(int fd, void *arg)
 }
 
 /*
- * Did it come after another process's connect(2), and before our mark? An unconnected socket is hung up.
- * The kernel tells of it again, to us.
+ * Did it come after another process's connect(2), and before our mark? An unconnected socket is
+ * hung up. The kernel tells of it again, to us.
  */
 static bool came_between(int epoll, const struct epoll_event *e)
 {

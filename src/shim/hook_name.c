@@ -98,7 +98,10 @@ static int build(const struct hosts *found, const char *service, const struct ad
 	return err;
 }
 
-/* IPv6 addresses, and IPv4 ones as AI_V4MAPPED and AI_ALL want them. A second answer is much for a small stack. */
+/*
+ * IPv6 addresses, and IPv4 ones as AI_V4MAPPED and AI_ALL want them. A second answer is much for a
+ * small stack.
+ */
 static __attribute__((noinline)) int look_up_mapped(const char *node, const struct addrinfo *hints,
 						    struct hosts *found)
 {
@@ -251,7 +254,9 @@ WRAP int getnameinfo(const struct sockaddr *restrict sa, socklen_t len, char *re
 	if (len < sizeof(sa_family_t) || flags & NI_NUMERICHOST || !host || !host_len ||
 	    addr_from_sockaddr(&a, sa, len) < 0)
 		return real(getnameinfo)(sa, len, host, host_len, service, service_len, flags);
-	/* `text` is long enough: EAI_OVERFLOW is the service's, and comes after the host's errors. */
+	/*
+	 * `text` is long enough: EAI_OVERFLOW is the service's, and comes after the host's errors.
+	 */
 	err = real(getnameinfo)(sa, len, text, sizeof(text), service, service_len,
 				(flags & ~NI_NAMEREQD) | NI_NUMERICHOST);
 	if (err && err != EAI_OVERFLOW)

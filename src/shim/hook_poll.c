@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hook_poll.c - poll(2). For a stream under way the kernel is asked for what the handshake waits for,
- * and the program is told nothing of it, until the handshake is over.
+ * hook_poll.c - poll(2). For a stream under way the kernel is asked for what the handshake waits
+ * for, and the program is told nothing of it, until the handshake is over.
  */
 #include <errno.h>
 #include <string.h>
@@ -31,8 +31,8 @@ static nfds_t poll_look(struct pollfd *mine, const struct pollfd *fds, nfds_t n)
 }
 
 /*
- * Steps the streams under way; asks for their needs, and for all else what the program asks. Anew if one
- * came up meanwhile: the same socket may stand there twice, or a copy of it.
+ * Steps the streams under way; asks for their needs, and for all else what the program asks. Anew
+ * if one came up meanwhile: the same socket may stand there twice, or a copy of it.
  */
 static nfds_t poll_prepare(struct pollfd *mine, const struct pollfd *fds, nfds_t n)
 {
@@ -56,8 +56,8 @@ static void poll_note(uint64_t *hidden, const struct pollfd *mine, nfds_t n)
 }
 
 /*
- * Counts what the program may see; *woken: a handshake can go on. One that waits for POLLIN was asked
- * of writing only if the program may do that.
+ * Counts what the program may see; *woken: a handshake can go on. One that waits for POLLIN was
+ * asked of writing only if the program may do that.
  */
 static int poll_count(struct pollfd *mine, const uint64_t *hidden, nfds_t n, bool *woken)
 {

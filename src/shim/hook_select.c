@@ -84,8 +84,9 @@ static int select_prepare(struct sets *mine, const struct hidden *hidden, const 
 }
 
 /*
- * Takes out what is hidden; of `got`, what remains. Bits of numbers that the kernel does not look at are
- * there, too: it goes no further than its own table of descriptors, and sets are often smaller than `n`.
+ * Takes out what is hidden; of `got`, what remains. Bits of numbers that the kernel does not look
+ * at are there, too: it goes no further than its own table of descriptors, and sets are often
+ * smaller than `n`.
  */
 static int select_count(const struct sets *mine, const struct hidden *hidden, int n, int got,
 			bool *woken)
@@ -178,8 +179,8 @@ static size_t readable_bytes(const void *at, size_t len)
 }
 
 /*
- * How far the sets go of which the program says that they go to `n`, which may be getdtablesize(3) beside
- * a plain fd_set; -1: the kernel's EFAULT or EINVAL.
+ * How far the sets go of which the program says that they go to `n`, which may be getdtablesize(3)
+ * beside a plain fd_set; -1: the kernel's EFAULT or EINVAL.
  */
 static int select_reach(int n, const struct sets *in)
 {

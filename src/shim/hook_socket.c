@@ -68,12 +68,8 @@ static bool is_unspec(const struct sockaddr *to, socklen_t len)
 /* What the kernel says of a connection in progress before it looks what kind of address it is given. */
 static bool in_progress(int fd, const struct sockaddr *to, socklen_t len)
 {
-	int need = pend_any() && len >= sizeof(sa_family_t) &&
-				   len <= sizeof(struct sockaddr_storage) && readable(to, len)
-			   ? pend_step(fd)
-			   : 0;
-
-	return need && !pend_owes(need);
+	return pend_any() && len >= sizeof(sa_family_t) && len <= sizeof(struct sockaddr_storage) &&
+	       readable(to, len) && pend_connects(pend_step(fd));
 }
 
 /* To a door that is closed: programs of this session may well listen there. */
@@ -246,11 +242,11 @@ static bool holds_half_close(int fd)
 
 WRAP int shutdown(int fd, int how)
 {
-	int before = errno, need = pend_any() ? pend_step(fd) : 0;
+	int before = errno, need = pend_need(fd);
 
 	if (need && (how < SHUT_RD || how > SHUT_RDWR))
 		return real(shutdown)(fd, how); /* EINVAL */
-	if (need && !pend_owes(need)) {
+	if (pend_connects(need)) {
 		/* What the kernel does with a connection in progress: it is over, ECONNRESET. */
 		pend_forget(fd); /* a replacement is gone, too */
 		sys_disconnect(fd);
@@ -279,9 +275,9 @@ WRAP int getpeername(int fd, struct sockaddr *restrict peer, socklen_t *restrict
 	struct sockaddr_storage to;
 	struct stream_entry e = {0};
 	socklen_t room = readable(len, sizeof(*len)) ? *len : 0;
-	int got, size, need = pend_any() ? pend_step(fd) : 0;
+	int got, size;
 
-	if (need && !pend_owes(need))
+	if (pend_connects(pend_need(fd)))
 		return (int)libc_result(-ENOTCONN);
 	got = real(getpeername)(fd, peer, len);
 	if (got < 0 || room < sizeof(sa_family_t) || *len < sizeof(sa_family_t) ||

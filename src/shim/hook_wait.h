@@ -13,8 +13,8 @@
 #define STORED volatile
 
 /*
- * Memory for a call: on the stack, which may be a small one, if it is little (124 descriptors of poll(2), or
- * 1,600 of select(2)). One that a signal handler jumps out of keeps it.
+ * Memory for a call: on the stack, which may be a small one, if it is little (124 descriptors of
+ * poll(2), or 1,600 of select(2)). One that a signal handler jumps out of keeps it.
  */
 struct scratch {
 	_Alignas(16) char little[1024];

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "session.h"
+
 #define KEPT_STACK 32768 /* bytes of an environment on the stack */
 
 /* `env`, or one with the session in it on the caller's stack. May run after vfork. */
@@ -14,6 +16,9 @@
 	(kept_stays(env) ? (char **)(env)                                                          \
 			 : kept_make(env, kept_room(env) > KEPT_STACK ? kept_map(kept_room(env))   \
 								      : alloca(kept_room(env))))
+
+/* Remembers what of this process's environment that is. */
+void kept_start(const struct session *s);
 
 /* Is `env` to be handed on as it is? */
 bool kept_stays(char *const *env);

@@ -105,8 +105,8 @@ static void over(struct progress *p, int fd)
 }
 
 /*
- * Where a replacement stands the program gets a socket of its own family back, and `p` goes on as that
- * one's; without a descriptor to spare the program keeps one that is shut down.
+ * Where a replacement stands the program gets a socket of its own family back, and `p` goes on as
+ * that one's; without a descriptor to spare the program keeps one that is shut down.
  */
 static struct progress *give_back(struct progress *p, int fd)
 {
@@ -151,7 +151,10 @@ static void failed(struct progress *p, int fd, int error)
 		progress_unlock(p);
 }
 
-/* Lists it as connected; again, with all bytes of the handshake, when a reply that was owed is there. */
+/*
+ * Lists it as connected; again, with all bytes of the handshake, when a reply that was owed is
+ * there.
+ */
 static void list(const struct progress *p)
 {
 	bool untold = (p->stream.domain || p->told) && !p->waited;
@@ -335,7 +338,10 @@ void pend_forget(int fd)
 	pend_forget_locked(p, fd);
 }
 
-/* Who holds the lock may do so for as long as connect(2) takes: what is registered is hidden all the same. */
+/*
+ * Who holds the lock may do so for as long as connect(2) takes: what is registered is hidden all
+ * the same.
+ */
 int pend_epoll_ctl(int epoll, int op, int fd, const struct epoll_event *e)
 {
 	uint64_t cookie;
@@ -374,8 +380,8 @@ void pend_copied(int copy)
 }
 
 /*
- * Who began it may hold the lock for as long as connect(2) takes: then it is hidden all the same, so
- * that whatever happens to it is an event of ours.
+ * Who began it may hold the lock for as long as connect(2) takes: then it is hidden all the same,
+ * so that whatever happens to it is an event of ours.
  */
 void pend_met(int fd)
 {
@@ -403,7 +409,9 @@ static void look(int fd, void *arg)
 	pend_find(fd, &cookie);
 }
 
-/* Takes bits of closed sockets away, now and then, so that a program that closes one is fast again. */
+/*
+ * Takes bits of closed sockets away, now and then, so that a program that closes one is fast again.
+ */
 void pend_sweep(void)
 {
 	static _Atomic uint64_t last;

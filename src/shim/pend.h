@@ -3,9 +3,9 @@
  * pend.h - streams under way in this process: which descriptors may lead to one, how they advance,
  * and what the program is told meanwhile.
  *
- * While no descriptor may, every hook does what libc does: pend_any() is a few relaxed loads. A bit for a
- * descriptor is a hint only, which the kernel's socket cookie and the session's table confirm; so
- * closing and reusing numbers needs no hook.
+ * While no descriptor may, every hook does what libc does: pend_any() is a few relaxed loads. A bit
+ * for a descriptor is a hint only, which the kernel's socket cookie and the session's table
+ * confirm; so closing and reusing numbers needs no hook.
  */
 #ifndef SOCKSHIM_PEND_H
 #define SOCKSHIM_PEND_H
@@ -47,7 +47,10 @@ void stir_end(void);	/* or loses it */
 bool stir_settle(void); /* is something under way? */
 uint64_t stir_get(void);
 bool stir_forked(uint64_t was); /* nobody has looked since the fork */
-/* Is `begun` no news? Heed it; for nothing if somebody did since stir_get(), or this is a fork of then. */
+/*
+ * Is `begun` no news? Heed it; for nothing if somebody did since stir_get(), or this is a fork of
+ * then.
+ */
 bool stir_heeded(uint64_t was, uint32_t begun);
 void stir_heed(uint64_t was, uint32_t begun);
 void stir_move(uint64_t *to); /* the word is there from now on */
@@ -83,9 +86,9 @@ bool fds_owned(int fd);
 void fds_disown(int fd);
 void fds_disown_all(void);
 /*
- * Did socket(2) make it, of TCP? A hint: what is put in its place by an inline system call is not seen,
- * so only who sends to nobody but the proxy may go by it. A vfork child notes its own in its parent's
- * memory, until it calls execve(2).
+ * Did socket(2) make it, of TCP? A hint: what is put in its place by an inline system call is not
+ * seen, so only who sends to nobody but the proxy may go by it. A vfork child notes its own in its
+ * parent's memory, until it calls execve(2).
  */
 bool fds_tcp(int fd);
 void fds_set_tcp(int fd, bool tcp);
@@ -97,11 +100,14 @@ int32_t fds_process(uint32_t thread);
 bool fds_borrowed(void);	   /* in a vfork child: the bits are its parent's */
 bool fds_borrowed_by(int32_t pid); /* the same, by who knows that it is this process */
 
-/* regs.c, hidden.c: registrations with epoll. Those of a socket under way have our mark instead of the data. */
+/*
+ * regs.c, hidden.c: registrations with epoll. Those of a socket under way have our mark instead of
+ * the data.
+ */
 struct reg {
 	uint64_t data;
-	uint64_t
-		state; /* the program's events, flags; what we hide them behind; a sequence number */
+	/* The program's events, flags; what we hide them behind; a sequence number. */
+	uint64_t state;
 	uint64_t cookie; /* of the socket that our mark was put on */
 	int32_t epoll;	 /* its descriptor + 1; 0: none; -1: being written */
 };
@@ -120,7 +126,9 @@ bool regs_lost(const struct reg *r);  /* the mark cannot be taken away */
 /* A call that succeeded; `number` is what regs_number() said before. */
 uint64_t regs_number(int epoll, int fd);
 void regs_note(int epoll, int op, int fd, const struct epoll_event *e, uint64_t number);
-/* To our mark, and back to the program's. `copy`: `fd`, or if that is closed a number that is not. */
+/*
+ * To our mark, and back to the program's. `copy`: `fd`, or if that is closed a number that is not.
+ */
 void regs_hide(int fd, int copy, uint64_t cookie, uint32_t events);
 void regs_show(int fd, int copy, uint64_t cookie);
 void regs_show_over(int fd); /* those of sockets that are under way no more */
@@ -134,7 +142,10 @@ void regs_leave(int fd);
 void regs_enter(int fd, uint64_t cookie);
 int regs_change(int epoll, int op, int fd, const struct epoll_event *e, uint64_t cookie,
 		uint32_t need);
-/* Is this event ours? The secret is the same in all processes of a session, which may share an epoll. */
+/*
+ * Is this event ours? The secret is the same in all processes of a session, which may share an
+ * epoll.
+ */
 INNER uint64_t regs_secret; /* 0: not looked for yet */
 uint64_t regs_find_secret(void);
 static inline bool regs_marked(uint64_t data, int *fd)
@@ -157,10 +168,20 @@ static inline bool pend_owes(int need)
 	return need & PEND_OWED;
 }
 /*
- * Goes on with what `fd` leads to. 0: nothing under way (any more), the kernel may answer; POLLIN or
- * POLLOUT: what the handshake waits for, perhaps with PEND_OWED. `self` is the thread's id.
+ * Goes on with what `fd` leads to. 0: nothing under way (any more), the kernel may answer; POLLIN
+ * or POLLOUT: what the handshake waits for, perhaps with PEND_OWED. `self` is the thread's id.
  */
 int pend_step(int fd);
+/* The same while something is under way anywhere, else 0. */
+static inline int pend_need(int fd)
+{
+	return pend_any() ? pend_step(fd) : 0;
+}
+/* Does the program know of a connection in progress? */
+static inline bool pend_connects(int need)
+{
+	return need && !pend_owes(need);
+}
 bool pend_is(uint64_t cookie); /* is this socket's stream under way? */
 /* By any number of the socket; its registrations are renewed. */
 int pend_step_cookie(uint64_t cookie);
@@ -208,8 +229,9 @@ void pend_sweep(void);
 int pend_epoll_ctl(int epoll, int op, int fd, const struct epoll_event *e);
 
 /*
- * pend_wait.c: waits. An end is in ns of CLOCK_MONOTONIC, 0: never; a time is in ns, -1: for ever. pend_wait() is
- * the time until the end or until a handshake's deadline, which pend_expire() sees to.
+ * pend_wait.c: waits. An end is in ns of CLOCK_MONOTONIC, 0: never; a time is in ns, -1: for ever.
+ * pend_wait() is the time until the end or until a handshake's deadline, which pend_expire() sees
+ * to.
  */
 void pend_note_deadline(struct progress *p); /* what a locked stream waits for from here on */
 uint64_t pend_end(int64_t ns);

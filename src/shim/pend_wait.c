@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* pend_wait.c - how long calls wait for streams under way: their deadlines, the program's limits. */
+/*
+ * pend_wait.c - how long calls wait for streams under way: their deadlines, the program's limits.
+ */
 #include <errno.h>
 #include <fcntl.h>
 

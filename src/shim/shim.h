@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shim.h - what every file of libsockshim.so includes: the real functions, the ban on calling hooked
- * ones, this process's view of the session.
+ * shim.h - what every file of libsockshim.so includes: the real functions, the ban on calling
+ * hooked ones, this process's view of the session.
  *
- * Rules of this room: no decision (core's), no allocation, lock or stdio in a path that may run in a
- * signal handler, after vfork or before main; never exit, abort or print but through log.h. Files
+ * Rules of this room: no decision (core's), no allocation, lock or stdio in a path that may run in
+ * a signal handler, after vfork or before main; never exit, abort or print but through log.h. Files
  * are compiled without _GNU_SOURCE: with it glibc declares socket calls with transparent unions.
  */
 #ifndef SOCKSHIM_SHIM_H
@@ -59,7 +59,10 @@ struct __res_state;
 /* One that is called all the time, in as few lines of the cache as there can be. */
 #define WRAP_OFTEN WRAP __attribute__((aligned(64)))
 
-/* A variable of ours that hooks read all the time: not by way of the table that other libraries may change. */
+/*
+ * A variable of ours that hooks read all the time: not by way of the table that other libraries may
+ * change.
+ */
 #define INNER extern __attribute__((visibility("hidden")))
 
 #ifdef SHIM_CALLS_HOOKS
@@ -80,8 +83,8 @@ struct real_calls {
 INNER struct real_calls real_table;
 
 /*
- * Finds number `i` of calls.def, and notes it in real_table; NULL: there is none. May run twice at once,
- * and from within itself, without harm.
+ * Finds number `i` of calls.def, and notes it in real_table; NULL: there is none. May run twice at
+ * once, and from within itself, without harm.
  */
 void *real_find(size_t i);
 
@@ -89,9 +92,9 @@ void *real_find(size_t i);
 void *real_hook(const char *name, const void *function);
 
 /*
- * For the constructor: from here on finding asks nobody for memory, unless a library has a hooked name
- * as an indirect function (glibc none of them): only a search for each name would tell, and the start
- * is to be spared that.
+ * For the constructor: from here on finding asks nobody for memory, unless a library has a hooked
+ * name as an indirect function (glibc none of them): only a search for each name would tell, and
+ * the start is to be spared that.
  */
 void real_start(void);
 
@@ -135,9 +138,6 @@ const char *here_name(void);
 /* Starts a log line "sockshim: PROGRAM: ". */
 struct bytes_out *say(struct log_line *l, enum log_level level);
 
-/* Remembers what programs that this one starts need in their environment (kept.c). */
-void kept_start(const struct session *s);
-
 /* errno convention: -errno becomes -1 and errno; anything else stays. */
 long libc_result(long result);
 
@@ -175,8 +175,8 @@ int tunnel_resolve(const struct decision *d, const struct addr *to, int32_t name
 		   struct socks_answer *answer);
 
 /*
- * Does a control message of a send choose a device or a source route? 0, or -errno (said). `msg` must
- * be readable.
+ * Does a control message of a send choose a device or a source route? 0, or -errno (said). `msg`
+ * must be readable.
  */
 int control_check(const struct msghdr *msg);
 
@@ -184,8 +184,8 @@ int control_check(const struct msghdr *msg);
 bool find_stream(int fd, struct stream_entry *e);
 
 /*
- * This process wears a seccomp filter of its own, which may kill it for a call that its programmers did
- * not think of: none is made for it that it does not make itself.
+ * This process wears a seccomp filter of its own, which may kill it for a call that its programmers
+ * did not think of: none is made for it that it does not make itself.
  */
 extern bool confined;
 

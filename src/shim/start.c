@@ -13,6 +13,7 @@
 #include "filter.h"
 #include "inherit.h"
 #include "gate.h"
+#include "kept.h"
 #include "pend.h"
 #include "reporter.h"
 #include "sys.h"

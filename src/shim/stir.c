@@ -3,8 +3,8 @@
  * stir.c - is there anything to look at before or after a call? The word that every hook compares.
  *
  * Bit 0: no descriptor has a bit (pend_hot). 1 to 31: others_news->begun, up to which all was
- * heeded. 32 to 62: grows with each descriptor that gets a bit, so that who found none, and then says
- * so, does not say it after the next. 63: written since the fork, in which the kernel wipes it
+ * heeded. 32 to 62: grows with each descriptor that gets a bit, so that who found none, and then
+ * says so, does not say it after the next. 63: written since the fork, in which the kernel wipes it
  * (fds.c); without it bit 0 is never set, so a fork's first look is a long one.
  */
 #include "pend.h"
