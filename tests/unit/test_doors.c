@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "conf.h"
 #include "doors.h"
 
 #define LIST "/run/a,dbus:org.closed.One,!/run/b,dbus:org.closed.Two_"
@@ -117,12 +118,86 @@ static void lists(void **state)
 	assert_false(doors_closed(LIST, "/run/b", 6));
 }
 
+/* What the default list says of sockets and names as they are. */
+static void by_default(void **state)
+{
+	static const char *const closed[] = {
+		"/run/nscd/socket",
+		"/run/user/1000/gnupg/S.dirmngr",
+		"/tmp/tmux-1000/default",
+		"/var/run/docker.sock",
+		"/run/crio/crio.sock",
+		"/run/buildkit/buildkitd.sock",
+		"/var/snap/lxd/common/lxd/unix.socket",
+		"/var/lib/incus/unix.socket",
+		"/nix/var/nix/daemon-socket/socket",
+		"/var/guix/daemon-socket/socket",
+		"/run/user/1000/zellij/0.40.1/main",
+		"/tmp/zellij-1000/0.40.1/main",
+		"/home/user/.pm2/rpc.sock",
+		"/run/user/1000/vscode-1f2e3d-1.89-main.sock",
+		"/run/user/1000/vscode-ipc-0b1c.sock",
+		"/tmp/qtsingleapp-qBitto-7f06-3e8",
+		"/home/user/.config/deluge/ipc/deluge-gtk",
+		"/var/lib/gssproxy/default.sock",
+	};
+	static const char *const open[] = {
+		"/run/user/1000/gnupg/S.gpg-agent",
+		"/home/user/.ssh/agent.1",
+		"/tmp/.X11-unix/X0",
+		"/run/user/1000/bus",
+		"/run/user/1000/pulse/native",
+		"/run/user/1000/wayland-0",
+		"/dev/log",
+		"/run/user/1000/vscode-git-1a.sock",
+		"/tmp/ssh-XXabc/agent.99",
+		"/run/mysqld/mysqld.sock",
+		"/run/postgresql/.s.PGSQL.5432",
+	};
+	static const char *const names[] = {
+		"org.freedesktop.resolve1",
+		"org.debian.apt",
+		"org.freedesktop.Flatpak",
+		"org.freedesktop.portal.OpenURI",
+		"org.gnome.evolution.dataserver.Sources5",
+		"org.kde.klauncher5",
+		"org.xfce.Terminal5",
+		"com.transmissionbt.transmission_1",
+	};
+	static const char *const served[] = {"org.freedesktop.portal.Settings",
+					     "org.freedesktop.Notifications",
+					     "org.freedesktop.secrets", "org.freedesktop.DBus"};
+	const char *list = setting_table[SETTING_ID_unix_sockets].def;
+	static const char iscsi[] = "\0ISCSIADM_ABSTRACT_NAMESPACE";
+	char name[DOORS_PATTERN + 1];
+
+	(void)state;
+	assert_null(doors_check(list));
+	for (size_t i = 0; i < sizeof(closed) / sizeof(*closed); i++)
+		if (!doors_closed(list, closed[i], strlen(closed[i])))
+			fail_msg("%s is open", closed[i]);
+	assert_true(doors_closed(list, iscsi, sizeof(iscsi) - 1));
+	for (size_t i = 0; i < sizeof(open) / sizeof(*open); i++)
+		if (doors_closed(list, open[i], strlen(open[i])))
+			fail_msg("%s is closed", open[i]);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		used = 0;
+		put_string(names[i], 0);
+		assert_int_equal(doors_bus(list, message, used, name), 1);
+	}
+	for (size_t i = 0; i < sizeof(served) / sizeof(*served); i++) {
+		used = 0;
+		put_string(served[i], 0);
+		assert_int_equal(doors_bus(list, message, used, name), 0);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(changed),    cmocka_unit_test(left_alone),
 		cmocka_unit_test(beginnings), cmocka_unit_test(hidden),
-		cmocka_unit_test(lists),
+		cmocka_unit_test(lists),      cmocka_unit_test(by_default),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
