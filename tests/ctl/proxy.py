@@ -550,8 +550,9 @@ def many_pending():
         sent = time.monotonic()
         collect(sockets, 8)
         last = time.monotonic() - sent
-        true(last < 1.5 + (sent - start) * 0.2, f"the last one after {last:.2f} s")
         true(last > 0.9, f"not early: {last:.2f} s")
+        # A busy machine makes both slow.
+        true(last < 1.5 + (sent - start) * 2, f"the last one after {last:.2f} s, sent in {sent - start:.2f} s")
         for s in sockets.values():
             s.close()
 
@@ -610,19 +611,26 @@ def delays():
             times.append(time.monotonic() - start)
         return times
 
-    def near(times, *wanted):
-        for got, want in zip(times, wanted):
-            true(want - 0.002 <= got < want + 0.15, f"{times}, not {wanted}")
+    def near(p, early, *wanted):
+        """Never sooner; and once of many no later: what a busy machine adds comes and goes, a wrong delay does not."""
+        seen = []
+        for _ in range(20):
+            seen.append(timed(p, t.port, early))
+            for got, want in zip(seen[-1], wanted):
+                true(got >= want - 0.002, f"{seen[-1]}, not {wanted}")
+            if all(got < want + 0.1 for got, want in zip(seen[-1], wanted)):
+                return
+        true(False, f"{seen}, not {wanted}")
 
     with Target(echo) as t:
         with Proxy("--delay", "200") as p:
-            near(timed(p, t.port, False), 0, 0.2, 0.2)
-            near(timed(p, t.port, True), 0, 0.2, 0.2)
+            near(p, False, 0, 0.2, 0.2)
+            near(p, True, 0, 0.2, 0.2)
         with Proxy("--delay-method", "150", "--delay", "100") as p:
-            near(timed(p, t.port, False), 0.15, 0.25, 0.25)
+            near(p, False, 0.15, 0.25, 0.25)
         with Proxy("--delay", "200", "--delay-data", "200") as p:
-            near(timed(p, t.port, False), 0, 0.2, 0.4)
-            near(timed(p, t.port, True), 0, 0.2, 0.2)
+            near(p, False, 0, 0.2, 0.4)
+            near(p, True, 0, 0.2, 0.2)
         with Proxy("--delay", "5000") as p:
             s = p.connect()  # a client that gives up
             s.sendall(greeting(0) + request("127.0.0.1", t.port))

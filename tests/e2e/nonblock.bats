@@ -69,13 +69,15 @@ to = socket.getaddrinfo("web.far.test", 80, socket.AF_INET, socket.SOCK_STREAM)[
 s = socket.socket()
 s.setblocking(False)
 before = seen()
-begin = time.monotonic()
 s.connect_ex(to)
 poll = select.poll()
 poll.register(s, select.POLLIN | select.POLLOUT)
-none = poll.poll(150) + select.select([s], [s], [s], 0.15)[0]
-took = time.monotonic() - begin
-print(none, 0.3 <= took < 0.35, seen() == before, s.connect_ex(to))'
+none, took = [], []
+while len(took) < 20 and min(took, default=1) >= 0.35: # what a busy machine adds comes and goes
+    begin = time.monotonic()
+    none += poll.poll(150) + select.select([s], [s], [s], 0.15)[0]
+    took.append(time.monotonic() - begin)
+print(none, 0.3 <= min(took) < 0.35, seen() == before, s.connect_ex(to))'
 		expect_output '[] True True 114'
 	}
 	both check
