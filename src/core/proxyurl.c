@@ -180,6 +180,29 @@ static bool is_host_name(const char *host)
 	return false;
 }
 
+static bool is_link_local(const struct addr *a)
+{
+	return a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80;
+}
+
+static const char *check_address(const struct addr *a)
+{
+	if (addr_is_any(a) || addr_is_multicast(a))
+		return "the host is not an address that can be connected to";
+	if (is_link_local(a) && !a->scope)
+		return "a link-local address needs its interface, as in [fe80::1%25eth0]:1080";
+	return NULL;
+}
+
+/* fe80::1%eth0 (RFC 6874): which number that interface has, the launcher asks the kernel. */
+static bool has_interface(const char *host)
+{
+	size_t len = strcspn(host, "%");
+	struct addr a;
+
+	return host[len] && host[len + 1] && addr_parse(&a, host, len) && is_link_local(&a);
+}
+
 static const char *take_host(struct proxy *p, struct part host)
 {
 	bool brackets = host.len && host.at[0] == '[';
@@ -196,13 +219,11 @@ static const char *take_host(struct proxy *p, struct part host)
 	p->host[n] = '\0';
 	if (addr_parse(&p->at, p->host, (size_t)n) && brackets == !!strchr(p->host, ':')) {
 		p->at.port = port;
-		return addr_is_any(&p->at) || addr_is_multicast(&p->at)
-			       ? "the host is not an address that can be connected to"
-			       : NULL;
+		return check_address(&p->at);
 	}
 	memset(&p->at, 0, sizeof(p->at));
 	p->at.port = port;
-	if (brackets || !is_host_name(p->host))
+	if (brackets ? !has_interface(p->host) : !is_host_name(p->host))
 		return "the host is neither an address (IPv6 in brackets) nor a name";
 	return NULL;
 }

@@ -256,6 +256,8 @@ void socks_eof(struct socks *s)
 		socks_end(s, ECONNREFUSED, REASON_EOF_MIDDLE);
 	else if (s->phase <= PHASE_METHOD)
 		socks_end(s, ECONNREFUSED, REASON_EOF_GREETING);
+	else if (s->phase == PHASE_AUTH_REPLY)
+		socks_end(s, ECONNREFUSED, REASON_EOF_AUTH);
 	else
 		socks_end(s, ECONNREFUSED, REASON_EOF_REPLY);
 }

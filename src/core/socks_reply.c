@@ -74,10 +74,10 @@ static void take_method(struct socks *s, const struct socks_request *rq, size_t 
 		socks_end(s, EPROTO, REASON_METHOD);
 }
 
-/* RFC 1929 §2 */
+/* RFC 1929 §2. Its version is 1; servers that send SOCKS' own are let have their way, as curl does. */
 static void take_auth(struct socks *s, const struct socks_request *rq, size_t at, uint8_t byte)
 {
-	if (!at && byte != 1)
+	if (!at && byte != 1 && byte != 5)
 		socks_end(s, EPROTO, REASON_GARBAGE);
 	else if (at && byte)
 		socks_end(s, EACCES, REASON_AUTH);

@@ -15,6 +15,7 @@ static const char reason_words[REASON_COUNT][80] = {
 	[REASON_V4_LIKE_V4A] = "SOCKS4a cannot carry an address in 0.0.0.0/24",
 	[REASON_EOF_GREETING] =
 		"the proxy closed at once: is it a SOCKS proxy, and open to this host?",
+	[REASON_EOF_AUTH] = "the proxy closed the connection when it had user name and password",
 	[REASON_EOF_REPLY] = "the proxy closed the connection instead of answering",
 	[REASON_EOF_MIDDLE] = "the proxy closed the connection in the middle of its answer",
 	[REASON_TIMEOUT_GREETING] = "the proxy does not answer",

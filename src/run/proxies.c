@@ -2,6 +2,7 @@
 /* proxies.c - what the launcher adds to the proxies of the settings: a user name, and addresses. */
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -119,6 +120,15 @@ static bool look_up(const char *host, struct addr *a)
 	return found;
 }
 
+/* "fe80::1%eth0": true if it is such an address, and there is such an interface. */
+static bool interface_address(const char *host, struct addr *a)
+{
+	size_t len = strcspn(host, "%");
+
+	return host[len] && addr_parse(a, host, len) &&
+	       (a->scope = if_nametoindex(host + len + 1)) != 0;
+}
+
 void proxies_resolve(struct settings *s)
 {
 	for (size_t i = 0; i < s->proxy_count; i++) {
@@ -127,7 +137,7 @@ void proxies_resolve(struct settings *s)
 
 		if (!unresolved(p))
 			continue;
-		if (!look_up(p->host, &p->at))
+		if (!interface_address(p->host, &p->at) && !look_up(p->host, &p->at))
 			die(EXIT_USAGE, "no address is known for the proxy %s", p->host);
 		p->at.port = port;
 		if (net_contains(&s->virtual4, &p->at) || net_contains(&s->virtual6, &p->at))

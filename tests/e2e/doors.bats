@@ -264,6 +264,34 @@ conforms()
 	assert_only_proxy_traffic "$FAR_IP6" 1085
 }
 
+@test "a proxy on a link-local address, by its interface's name and number" {
+	local index
+
+	in_far ip -6 addr add fe80::1/64 dev cable nodad
+	index=$(in_prog ip -o link show cable | cut -d: -f1)
+	far_start link microsocks -i fe80::1%cable -p 1087
+	wait_for 10 far_listening 1087
+	check()
+	{
+		local url
+
+		for url in "socks5://[fe80::1%25cable]:1087" "socks5://[fe80::1%25$index]:1087"; do
+			run in_prog "$T/build/sockshim" -p "$url" curl -sS http://web.far.test/
+			expect_output "$WEB_BODY"
+			run in_prog "$T/build/sockshim" -p "$url" --check
+			expect_status 0
+			expect_match "$output" "proxy: socks5://\[fe80::1%25(cable|$index)\]:1087 answers SOCKS5"
+		done
+		run in_prog "$T/build/sockshim" -p "socks5://[fe80::1%25none]:1087" true
+		expect_status 2
+		run in_prog "$T/build/sockshim" -p "socks5://[fe80::1]:1087" true
+		expect_status 2
+		expect_match "$output" 'needs its interface'
+	}
+	both check
+	assert_only_proxy_traffic fe80::1 1087
+}
+
 @test "names of networks are no questions to a DNS server" {
 	check()
 	{

@@ -116,6 +116,16 @@ answers()
 	answers --method 02 --auth-status 01 -- EACCES 'refused'
 }
 
+@test "an answer to user and password of SOCKS' own version will do; no answer does not" {
+	proxy_up fake --method 02 --auth-version 5
+	PROXY=socks5://me:secret@$PROXY_IP:$PROXY_PORT
+	run shim "$T/build/tests/e2e/sockets" try
+	expect_output ok
+	answers --method 02 --auth-version 5 --auth-status 01 -- EACCES 'refused the user name'
+	answers --method 02 --auth-version 4 -- EPROTO 'not SOCKS'
+	answers --method 02 --close auth -- ECONNREFUSED 'when it had user name and password'
+}
+
 @test "an unknown address type in the reply: EPROTO" {
 	answers --bound 09000000000000 -- EPROTO 'address type'
 }

@@ -155,7 +155,7 @@ static int model_greeting(const struct socks_request *rq, const uint8_t *d, size
 	if (d[1] != 2 || !rq->credentials)
 		return EPROTO;
 	*used = 4;
-	if (n > 2 && d[2] != 1)
+	if (n > 2 && d[2] != 1 && d[2] != 5)
 		return EPROTO;
 	if (n < 4)
 		return -1;

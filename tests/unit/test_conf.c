@@ -416,6 +416,7 @@ static void test_urls(void **state)
 	url_is("socks5h://proxy.example:99", "socks5://proxy.example:99");
 	url_is("socks5://[::1]", "socks5://[::1]:1080");
 	url_is("socks5://[fe80::1%253]:5", "socks5://[fe80::1%253]:5");
+	url_is("socks5://[fe80::1%25eth0]:5", "socks5://[fe80::1%25eth0]:5");
 	url_is("socks4a://me@h", "socks4a://me@h:1080");
 	url_is("tor://u@h", "tor://u@h:9050");
 	url_is("socks5://a@b:c:d@h", "socks5://a%40b:c%3Ad@h:1080");
@@ -498,6 +499,10 @@ static void test_bad_urls(void **state)
 		"socks5://[::1]x",
 		"socks5://[1.2.3.4]",
 		"socks5://[h]",
+		"socks5://[fe80::1]",
+		"socks5://[fe80::1%25]",
+		"socks5://[2001:db8::1%25eth0]",
+		"socks5://[h%25eth0]",
 		"socks5://[]",
 		"socks5://127.1",
 		"socks5://0x7f.1",

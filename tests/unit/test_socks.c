@@ -604,7 +604,11 @@ static void bad_auth_and_replies(void **state)
 	static const struct {
 		uint8_t reply[2];
 		int error;
-	} cases[] = {{{1, 1}, EACCES}, {{1, 255}, EACCES}, {{5, 0}, EPROTO}, {{0, 0}, EPROTO}};
+	} cases[] = {{{1, 1}, EACCES},
+		     {{1, 255}, EACCES},
+		     {{5, 1}, EACCES},
+		     {{4, 0}, EPROTO},
+		     {{0, 0}, EPROTO}};
 	struct socks s;
 
 	(void)state;
@@ -669,6 +673,14 @@ static void words_of_the_end(void **state)
 	s = at_reply(&rq);
 	socks_eof(&s);
 	assert_non_null(strstr(socks_words(&s, 5), "instead of answering"));
+	rq = with_password(rq);
+	socks_begin(&s, &rq);
+	sends(&s, &rq, 99, B("\5\2\0\2"));
+	feed(&s, &rq, 99, B("\5\2"), NULL);
+	socks_sent(&s, &rq, SOCKS_MESSAGE_MAX);
+	socks_eof(&s);
+	assert_non_null(strstr(socks_words(&s, 5), "had user name and password"));
+	rq = connect5();
 	s = at_reply(&rq);
 	feed(&s, &rq, 99, B("\5\0\0"), NULL);
 	socks_eof(&s);

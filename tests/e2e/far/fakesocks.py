@@ -23,6 +23,7 @@ def read_options():
     p.add_argument("log")
     p.add_argument("--method", default="00", help="method chosen, hex")
     p.add_argument("--auth-status", default="00", help="answer to user and password, hex")
+    p.add_argument("--auth-version", type=int, default=1, help="version of that answer: 1 by RFC 1929")
     p.add_argument("--rep", default="00", help="SOCKS5 reply code, hex")
     p.add_argument("--bound", default="0100000000" "0000", help="type, address and port of the reply, hex")
     p.add_argument("--code4", default="5a", help="SOCKS4 reply code, hex")
@@ -105,7 +106,7 @@ class Client:
             password = self.need(self.need(1)[0])
             self.say("auth", quote(user), quote(password))
             self.maybe("auth")
-            self.send(b"\1" + bytes.fromhex(self.o.auth_status))
+            self.send(bytes([self.o.auth_version]) + bytes.fromhex(self.o.auth_status))
         _, command, _, kind = self.need(4)
         if kind == 3:
             to = self.need(self.need(1)[0]).decode("latin-1")
