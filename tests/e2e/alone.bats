@@ -49,6 +49,24 @@ print(r.urlopen("http://web.far.test/", timeout=20).read().decode(), end="")'
 	both check
 }
 
+# Each has addresses of its own. One that comes from another program stands for no name, rather than for the name that
+# this one was given as its first.
+@test "an address that another program looked up" {
+	check()
+	{
+		local address
+
+		address=$(alone getent ahostsv4 tcp.far.test | awk 'NR == 1 { print $1 }')
+		expect_match "$address" '^198\.1[89]\.'
+		run alone env SOCKSHIM_LOG=silent "$PYTHON" -c 'import errno, socket, sys
+socket.getaddrinfo("web.far.test", 80)
+print(errno.errorcode[socket.socket().connect_ex((sys.argv[1], 80))])' "$address"
+		expect_output EHOSTUNREACH
+	}
+	both check
+	quiet
+}
+
 @test "100 threads" {
 	run alone "$T/build/tests/e2e/sockets" threads
 	expect_status 0
