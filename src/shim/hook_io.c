@@ -27,6 +27,18 @@ WRAP ssize_t writev(int fd, const struct iovec *v, int count)
 		       : -1;
 }
 
+#define PWRITEV2(name)                                                                             \
+	WRAP ssize_t name(int fd, const struct iovec *v, int count, off_t offset, int flags)       \
+	{                                                                                          \
+		return offset != -1 || !pend_any() || !reach_vector(fd, v, count) ||               \
+				       pend_may_write(fd, vector_flags(flags))                     \
+			       ? real(name)(fd, v, count, offset, flags)                           \
+			       : -1;                                                               \
+	}
+
+PWRITEV2(pwritev2)
+PWRITEV2(pwritev64v2)
+
 static SLOWLY ssize_t send_slowly(int fd, const void *data, size_t len, int flags)
 {
 	return pend_may_write(fd, flags) ? real(send)(fd, data, len, flags) : -1;

@@ -41,16 +41,45 @@ WRAP ssize_t __read_chk(int fd, void *data, size_t len, size_t size)
 						  fd, data, len < size ? len : size);
 }
 
-WRAP ssize_t readv(int fd, const struct iovec *v, int count)
+static bool may_readv(int fd, const struct iovec *v, int count, int flags)
+{
+	return !pend_any() || !reach_vector(fd, v, count) || pend_may_read(fd, flags);
+}
+
+static bool asked_readv(int fd, int count)
+{
+	return asked_is(fd) && count >= 0 && count <= 1024;
+}
+
+static ssize_t readv_asked(int fd, const struct iovec *v, int count, int flags)
 {
 	struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)v, .msg_iovlen = (size_t)count};
 
-	if (pend_any() && reach_vector(fd, v, count) && !pend_may_read(fd, 0))
-		return -1;
-	if (!asked_is(fd) || count < 0 || count > 1024)
-		return READ(readv, (fd, v, count), SYS3, SYS_readv, fd, v, count);
-	return libc_result(asked_receive(fd, &m, 0));
+	return libc_result(asked_receive(fd, &m, flags));
 }
+
+WRAP ssize_t readv(int fd, const struct iovec *v, int count)
+{
+	if (!may_readv(fd, v, count, 0))
+		return -1;
+	return asked_readv(fd, count) ? readv_asked(fd, v, count, 0)
+				      : READ(readv, (fd, v, count), SYS3, SYS_readv, fd, v, count);
+}
+
+/* At any other offset than -1 a socket cannot be read: ESPIPE. */
+#define PREADV2(name)                                                                              \
+	WRAP ssize_t name(int fd, const struct iovec *v, int count, off_t offset, int flags)       \
+	{                                                                                          \
+		int how = vector_flags(flags);                                                     \
+		if (offset == -1 && !may_readv(fd, v, count, how))                                 \
+			return -1;                                                                 \
+		return offset == -1 && asked_readv(fd, count)                                      \
+			       ? readv_asked(fd, v, count, how)                                    \
+			       : real(name)(fd, v, count, offset, flags);                          \
+	}
+
+PREADV2(preadv2)
+PREADV2(preadv64v2)
 
 static SLOWLY ssize_t recv_slowly(int fd, void *data, size_t len, int flags)
 {

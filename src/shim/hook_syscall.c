@@ -64,6 +64,8 @@ static long while_pending(long number, const long a[static 6])
 		return write((int)a[0], PTR(void *, a[1]), (size_t)a[2]);
 	case SYS_writev:
 		return writev((int)a[0], PTR(void *, a[1]), (int)a[2]);
+	case SYS_pwritev2:
+		return pwritev2((int)a[0], PTR(void *, a[1]), (int)a[2], a[3], (int)a[5]);
 	case SYS_sendfile:
 		return sendfile((int)a[0], (int)a[1], PTR(void *, a[2]), (size_t)a[3]);
 	case SYS_splice:
@@ -124,6 +126,8 @@ static long of_descriptor(long number, const long a[static 6])
 		return read((int)a[0], PTR(void *, a[1]), (size_t)a[2]);
 	case SYS_readv:
 		return readv((int)a[0], PTR(void *, a[1]), (int)a[2]);
+	case SYS_preadv2: /* a[4] is the half of an offset where a register is half as long */
+		return preadv2((int)a[0], PTR(void *, a[1]), (int)a[2], a[3], (int)a[5]);
 	case SYS_recvfrom:
 		return recvfrom((int)a[0], PTR(void *, a[1]), (size_t)a[2], (int)a[3],
 				PTR(void *, a[4]), PTR(void *, a[5]));

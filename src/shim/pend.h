@@ -210,6 +210,11 @@ static inline bool pend_may_write(int fd, int flags)
 {
 	return !pend_any() || pend_may(fd, flags, SO_SNDTIMEO);
 }
+/* Of preadv2(2) and pwritev2(2), as of recv(2): RWF_NOWAIT (shown with _GNU_SOURCE only). */
+static inline int vector_flags(int flags)
+{
+	return flags & 8 ? MSG_DONTWAIT : 0;
+}
 /*
  * reach.c: does the kernel come to the socket at all? What it refuses before that, or what is of no
  * bytes, is left to it.

@@ -77,6 +77,47 @@ FRAGMENT(writev)
 	return 0;
 }
 
+#define RW2(name) ssize_t (*(name))(int fd, const struct iovec *v, int n, off_t at, int flags)
+
+static int on_socket(RW2(call))
+{
+	struct one o;
+	int pair[2], fd = begun();
+
+	one_init(&o);
+	CHECK(fd >= 0);
+	FAILS(call(fd, &o.v, 1, -1, 0), EAGAIN);
+	FAILS(call(fd, &o.v, 1, 0, 0), ESPIPE);
+	close(fd);
+	CHECK(ready(pair));
+	fd = pair[0];
+	KEEPS(call(fd, &o.v, 1, -1, 0) == 1);
+	FAILS(call(fd, &o.v, 1, 0, 0), ESPIPE);
+	fd = NO_FD;
+	FAILS(call(fd, &o.v, 1, -1, 0), EBADF);
+	return 0;
+}
+
+FRAGMENT(preadv2)
+{
+	return on_socket(preadv2);
+}
+
+FRAGMENT(preadv64v2)
+{
+	return on_socket(preadv64v2);
+}
+
+FRAGMENT(pwritev2)
+{
+	return on_socket(pwritev2);
+}
+
+FRAGMENT(pwritev64v2)
+{
+	return on_socket(pwritev64v2);
+}
+
 FRAGMENT(send)
 {
 	struct one o;
