@@ -37,9 +37,6 @@ int names_add(struct names *t, const char *name, size_t len, uint32_t now,
 /* No more addresses are given out than `net` has. To be called before the first name. */
 void names_bound(struct names *t, const struct net *net);
 
-/* The slot that is given out first; those before it come last. To be called before the first name, after names_bound(). */
-void names_begin(struct names *t, uint32_t first);
-
 /* Finds without adding; -ENOENT. */
 int names_find(struct names *t, const char *name, size_t len);
 

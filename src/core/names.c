@@ -2,7 +2,7 @@
 /*
  * names.c - the table of virtual addresses: slots with names, and buckets that find a name's slot.
  *
- * A slot is given out once, in order from the first, by counting; it is a seqlock record (seqlock.h). A bucket holds
+ * A slot is given out once, in order, by counting; it is a seqlock record (seqlock.h). A bucket holds
  * a slot's number and 14 bits of the name's hash, so that a search seldom touches a wrong slot. The
  * slot says in which bucket it is listed: a bucket whose slot says otherwise is stale (the slot has
  * been written anew) and may be taken by anybody, with one compare-and-swap. Buckets never become
@@ -38,8 +38,7 @@ struct names {
 	uint32_t count; /* slots given out */
 	uint32_t hand;	/* where the search for an old slot goes on */
 	uint32_t bound; /* slots that may be given out; 0: all */
-	uint32_t first; /* slot that is given out first */
-	uint32_t unused[12];
+	uint32_t unused[13];
 	uint32_t buckets[BUCKETS]; /* 0, or hash bits and the slot's index + 1 */
 	struct slot slots[NAMES_SLOTS];
 };
@@ -207,11 +206,6 @@ void names_bound(struct names *t, const struct net *net)
 		SHARED_STORE(&t->bound, room_of(net));
 }
 
-void names_begin(struct names *t, uint32_t first)
-{
-	SHARED_STORE(&t->first, first % slots_of(t));
-}
-
 /* The oldest slot of the window that is not in `tried`; NAMES_SLOTS if there is none. */
 static uint32_t oldest(const struct names *t, uint32_t first, uint32_t now, uint32_t *tried)
 {
@@ -258,16 +252,13 @@ static int recycle(struct names *t, uint32_t now, bool (*in_use)(void *arg, uint
 static int claim(struct names *t, uint32_t now, bool (*in_use)(void *arg, uint32_t index),
 		 void *arg, uint32_t *seq)
 {
-	uint32_t slots = slots_of(t), turn = SHARED_LOAD_RELAXED(&t->count), index;
+	uint32_t index = SHARED_LOAD_RELAXED(&t->count);
 
 	*seq = 0;
-	if (turn < slots)
-		turn = __atomic_fetch_add(&t->count, 1, __ATOMIC_RELAXED);
-	if (turn < slots) {
-		index = (SHARED_LOAD_RELAXED(&t->first) + turn) % slots;
-		if (seqlock_claim(&t->slots[index].seq, 0))
-			return (int)index;
-	}
+	if (index < slots_of(t))
+		index = __atomic_fetch_add(&t->count, 1, __ATOMIC_RELAXED);
+	if (index < slots_of(t) && seqlock_claim(&t->slots[index].seq, 0))
+		return (int)index;
 	return recycle(t, now, in_use, arg, seq);
 }
 

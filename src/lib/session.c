@@ -205,21 +205,14 @@ struct session *session_create_for(const struct settings *settings, int32_t owne
 	return create(settings, false, owner, name, error);
 }
 
-/*
- * Nobody else can join it. What another program was given as an address, and hands on to this one, is to stand
- * for no name here rather than for another: the addresses begin anywhere.
- */
 struct session *session_anonymous(const struct settings *settings, int *error)
 {
 	struct session *s = map(-1, whole_size(false), MAP_SHARED | MAP_ANONYMOUS, error);
-	uint32_t first;
 
 	if (!s)
 		return NULL;
 	fill(s, settings, false);
 	SYS3(SYS_getrandom, s->id, sizeof(s->id), 0);
-	memcpy(&first, s->id, sizeof(first));
-	names_begin(session_names(s), first);
 	return s;
 }
 

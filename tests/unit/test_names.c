@@ -206,22 +206,6 @@ static void bounded(void **state)
 	drop(t);
 }
 
-/* From the middle on, to the end, and then what was left out, before anything is given out twice. */
-static void begin_anywhere(void **state)
-{
-	const struct net net = {.bits = 96 + 27};
-	struct names *t = table();
-
-	(void)state;
-	names_bound(t, &net);
-	names_begin(t, 32 + 20);
-	for (int turn = 0; turn < 2; turn++)
-		for (unsigned int i = 0; i < 32; i++)
-			assert_int_equal(number(t, i, 100, NULL, NULL), (20 + i) % 32);
-	assert_int_equal(names_count(t), 32);
-	drop(t);
-}
-
 /* Many times around: every name that was just added is found, whatever the buckets look like. */
 static void churn(void **state)
 {
@@ -424,13 +408,12 @@ static void killed(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(valid),      cmocka_unit_test(add_and_find),
-		cmocka_unit_test(lengths),    cmocka_unit_test(reuse),
-		cmocka_unit_test(bounded),    cmocka_unit_test(begin_anywhere),
-		cmocka_unit_test(churn),      cmocka_unit_test(addresses),
-		cmocka_unit_test(small_nets), cmocka_unit_test(turned),
-		cmocka_unit_test(rubbish),    cmocka_unit_test(threads),
-		cmocka_unit_test(killed),
+		cmocka_unit_test(valid),     cmocka_unit_test(add_and_find),
+		cmocka_unit_test(lengths),   cmocka_unit_test(reuse),
+		cmocka_unit_test(bounded),   cmocka_unit_test(churn),
+		cmocka_unit_test(addresses), cmocka_unit_test(small_nets),
+		cmocka_unit_test(turned),    cmocka_unit_test(rubbish),
+		cmocka_unit_test(threads),   cmocka_unit_test(killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
