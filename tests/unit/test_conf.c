@@ -640,7 +640,7 @@ static void test_glob(void **state)
 /* Every setting is documented in the default configuration, with its default, commented out. */
 static void test_default_file(void **state)
 {
-	char line[1024], want[1024];
+	char line[CONF_LINE_MAX], want[CONF_LINE_MAX];
 	unsigned int id, found = 0;
 	FILE *f = fopen("conf/sockshim.conf", "r");
 
