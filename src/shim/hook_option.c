@@ -191,11 +191,46 @@ static int get_option(int fd, int level, int option, void *value, socklen_t *len
 	return got;
 }
 
+/* The peer of a stream under way, too: its size, or 0. */
+static socklen_t find_peer(int fd, struct sockaddr_storage *peer)
+{
+	struct progress *p = pend_any() ? pend_lock(fd) : NULL;
+	int domain = AF_INET, size;
+	socklen_t room = sizeof(*peer);
+	struct addr to;
+
+	if (!p)
+		return socket_peername(fd, (struct sockaddr *)peer, &room) ? 0 : room;
+	to = p->stream.to;
+	if (p->stream.domain)
+		domain = p->stream.domain;
+	else
+		sys_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, sizeof(domain));
+	progress_unlock(p);
+	size = addr_to_sockaddr(&to, domain, peer);
+	return size > 0 ? (socklen_t)size : 0;
+}
+
+/* SO_PEERNAME: unlike getpeername(2) the kernel knows it of a connection in progress. */
+static int get_peer(int fd, void *value, socklen_t *len)
+{
+	struct sockaddr_storage peer;
+	int was = errno, got = real(getsockopt)(fd, SOL_SOCKET, SO_PEERNAME, value, len);
+	socklen_t size = got ? 0 : find_peer(fd, &peer);
+
+	if (!got)
+		errno = was;
+	memcpy(value, &peer, size && *len < size ? *len : size);
+	return got;
+}
+
 WRAP int getsockopt(int fd, int level, int option, void *restrict value, socklen_t *restrict len)
 {
 	int was = errno, got;
 	int32_t error = 0;
 
+	if (level == SOL_SOCKET && option == SO_PEERNAME)
+		return get_peer(fd, value, len);
 	if (pend_any() && level == SOL_SOCKET && option == SO_ERROR)
 		error = take_error(fd);
 	errno = was;

@@ -191,6 +191,8 @@ WRAP int listen(int fd, int backlog)
 	struct decision d;
 	int err;
 
+	if (pend_connects(pend_need(fd)))
+		return (int)libc_result(-EINVAL);
 	if (!call_listen(&c, fd))
 		return pass_listen(fd, backlog);
 	switch (decide_here(&c, &d)) {
@@ -270,7 +272,7 @@ static void put_name(const struct sockaddr_storage *name, socklen_t size, struct
 	*len = size;
 }
 
-WRAP int getpeername(int fd, struct sockaddr *restrict peer, socklen_t *restrict len)
+int socket_peername(int fd, struct sockaddr *peer, socklen_t *len)
 {
 	struct sockaddr_storage to;
 	struct stream_entry e = {0};
@@ -289,6 +291,11 @@ WRAP int getpeername(int fd, struct sockaddr *restrict peer, socklen_t *restrict
 	if (size > 0)
 		put_name(&to, (socklen_t)size, peer, len, room);
 	return got;
+}
+
+WRAP int getpeername(int fd, struct sockaddr *restrict peer, socklen_t *restrict len)
+{
+	return socket_peername(fd, peer, len);
 }
 
 /* A replacement has no name, or one of another family: loopback, and a port that tells it apart. */

@@ -194,6 +194,8 @@ void rights_check(const struct msghdr *msg);
 
 /* What hooks of several symbols share; each returns -errno on failure. */
 int socket_connect(int fd, const struct sockaddr *to, socklen_t len);
+/* getpeername(2) itself: -1 and errno. */
+int socket_peername(int fd, struct sockaddr *peer, socklen_t *len);
 /* getaddrinfo(3) itself, for the others that do the same. */
 int name_getaddrinfo(const char *node, const char *service, const struct addrinfo *given,
 		     struct addrinfo **result);

@@ -202,7 +202,13 @@ static int bytes(int fd, unsigned long which)
 
 static void asked(void)
 {
+	struct sockaddr_in at = {0};
+	socklen_t len = sizeof(at);
 	int fd = in_progress();
+
+	fails(listen(fd, 1), EINVAL);
+	check(!getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &at, &len) && at.sin_port == peer.sin_port);
+	memset(&at, 0, sizeof(at));
 
 	check(bytes(fd, FIONREAD) == 0 && bytes(fd, SIOCOUTQ) == 0);
 	check(bytes(fd, SIOCOUTQNSD) == 0);
@@ -217,6 +223,10 @@ static void asked(void)
 	check(option(fd, SOL_SOCKET, SO_RCVLOWAT) == 2);
 	order(GO, 1);
 	check(works(fd));
+	check(!getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &at, &len) && len == sizeof(at));
+	check(at.sin_port == peer.sin_port && at.sin_addr.s_addr == peer.sin_addr.s_addr);
+	len++;
+	fails(getsockopt(fd, SOL_SOCKET, SO_PEERNAME, data, &len), EINVAL);
 	check(option(fd, SOL_SOCKET, SO_RCVLOWAT) == 2);
 	check(option(fd, IPPROTO_TCP, TCP_NODELAY) == 0);
 	order(SAY, 0);
