@@ -122,7 +122,10 @@ bool socks_requested(const struct socks *s, const struct socks_request *rq);
 /* The proxy closed the connection: a refusal (ssh -D does so), ECONNREFUSED. Too late when over. */
 void socks_eof(struct socks *s);
 
-/* The deadline has passed (ETIMEDOUT), or the connection broke with `error`. Too late when over. */
+/*
+ * The deadline has passed (ETIMEDOUT), or the connection broke with `error`; a reset is an end of file.
+ * Too late when over.
+ */
 void socks_fail(struct socks *s, int error);
 
 /*

@@ -266,6 +266,11 @@ void socks_fail(struct socks *s, int error)
 {
 	if (is_over(s))
 		return;
+	/* Whether who closes is seen to end or to reset is chance: what it had not read makes it a reset. */
+	if (error == ECONNRESET || error == EPIPE) {
+		socks_eof(s);
+		return;
+	}
 	if (error == ETIMEDOUT && s->phase <= PHASE_METHOD)
 		socks_end(s, error, REASON_TIMEOUT_GREETING);
 	else if (error == ETIMEDOUT && s->got)

@@ -226,10 +226,7 @@ int stream_start(struct stream *st, const struct session *s, int fd, int domain)
 	return err == -EINPROGRESS ? 0 : err;
 }
 
-/*
- * The proxy has closed the connection. Whether that is an end of file or a reset is chance: what it
- * had not read of our words when it closed makes it a reset.
- */
+/* The proxy has closed the connection: a refusal, as socks_fail() has it. */
 static int closed(struct stream *st)
 {
 	socks_eof(&st->socks);

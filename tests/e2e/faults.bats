@@ -144,6 +144,10 @@ answers()
 	answers --reset --cut 4 -- ECONNREFUSED 'in the middle'
 	answers --reset --rep 05 -- ECONNREFUSED 'proxy says: connection refused' -v
 	answers --reset --first 04 -- EPROTO 'SOCKS4'
+	proxy_up fake --reset --close greeting
+	run shim --check
+	expect_status 1
+	expect_match "$output" 'closed at once'
 }
 
 @test "end of file in the middle of the reply" {

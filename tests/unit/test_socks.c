@@ -698,8 +698,12 @@ static void words_of_the_end(void **state)
 	feed(&s, &rq, 99, B("\5\0\5\0"), NULL); /* the answer to the greeting again */
 	assert_int_equal(s.error, EPROTO);
 	s = at_reply(&rq);
-	socks_fail(&s, ECONNRESET);
-	assert_int_equal(s.error, ECONNRESET);
+	socks_fail(&s, ECONNRESET); /* the proxy closed, and had not read all */
+	assert_int_equal(s.error, ECONNREFUSED);
+	assert_non_null(strstr(socks_words(&s, 5), "instead of answering"));
+	s = at_reply(&rq);
+	socks_fail(&s, EHOSTUNREACH);
+	assert_int_equal(s.error, EHOSTUNREACH);
 	assert_non_null(strstr(socks_words(&s, 5), "broke"));
 	s = at_reply(&rq);
 	socks_fail(&s, 0); /* a failure always has an errno */
