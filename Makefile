@@ -180,9 +180,9 @@ fragments = $(filter-out tests/calls/$(1).c,$(wildcard tests/calls/*.c))
 CALLS_CC  = @mkdir -p $(@D); $(CC) -std=gnu11 -D_GNU_SOURCE -Iinclude -O2 -g -fvisibility=hidden $(WARN)
 CALLS_ON  = tests/calls/fragment.h tests/e2e/programs/old_resolver.h include/calls.def $(B)/flags
 $(B)/tests/calls/calls: $(call fragments,library) $(B)/tests/calls/linked.so $(CALLS_ON)
-	$(CALLS_CC) -o $@ $(filter %.c %.so,$^) -Wl,-rpath,'$$ORIGIN' -pthread -ldl
+	$(CALLS_CC) -o $@ $(filter %.c %.so,$^) -Wl,-rpath,'$$ORIGIN' -pthread -ldl -lresolv
 $(B)/tests/calls/%.so: $(call fragments,calls) $(CALLS_ON)
-	$(CALLS_CC) -shared -fPIC -o $@ $(filter %.c,$^)
+	$(CALLS_CC) -shared -fPIC -o $@ $(filter %.c,$^) -lresolv
 $(B)/tests/calls/linked.so: CALLS_CC += -DLINKED -Wl,-soname,linked.so
 $(B)/tests/calls/fortified.so: CALLS_CC += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 $(B)/tests/calls/large.so: CALLS_CC += -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64

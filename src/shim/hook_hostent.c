@@ -147,26 +147,37 @@ WRAP int gethostbyname_r(const char *restrict name, struct hostent *restrict hos
 	return by_name(name, AF_INET, host, buffer, size, result, error);
 }
 
-WRAP struct hostent *gethostbyname2(const char *name, int family)
+static struct hostent *own_by_name(const char *name, int family)
 {
 	struct own *own = own_next();
 	struct hostent *result;
 	int error;
 
-	if (family != AF_INET && family != AF_INET6)
-		return real(gethostbyname2)(name, family);
 	by_name(name, family, &own->host, own->buffer, sizeof(own->buffer), &result, &error);
 	return keep(result, error);
 }
 
-WRAP struct hostent *gethostbyname(const char *name)
+static struct hostent *own_by_address(const void *address, socklen_t len, int family)
 {
 	struct own *own = own_next();
 	struct hostent *result;
 	int error;
 
-	by_name(name, AF_INET, &own->host, own->buffer, sizeof(own->buffer), &result, &error);
+	by_address(address, len, family, &own->host, own->buffer, sizeof(own->buffer), &result,
+		   &error);
 	return keep(result, error);
+}
+
+WRAP struct hostent *gethostbyname2(const char *name, int family)
+{
+	if (family != AF_INET && family != AF_INET6)
+		return real(gethostbyname2)(name, family);
+	return own_by_name(name, family);
+}
+
+WRAP struct hostent *gethostbyname(const char *name)
+{
+	return own_by_name(name, AF_INET);
 }
 
 WRAP int gethostbyaddr_r(const void *restrict address, socklen_t len, int family,
@@ -178,11 +189,20 @@ WRAP int gethostbyaddr_r(const void *restrict address, socklen_t len, int family
 
 WRAP struct hostent *gethostbyaddr(const void *address, socklen_t len, int family)
 {
-	struct own *own = own_next();
-	struct hostent *result;
-	int error;
+	return own_by_address(address, len, family);
+}
 
-	by_address(address, len, family, &own->host, own->buffer, sizeof(own->buffer), &result,
-		   &error);
-	return keep(result, error);
+WRAP struct hostent *res_gethostbyname(const char *name)
+{
+	return own_by_name(name, AF_INET);
+}
+
+WRAP struct hostent *res_gethostbyname2(const char *name, int family)
+{
+	return own_by_name(name, family == AF_INET6 ? AF_INET6 : AF_INET);
+}
+
+WRAP struct hostent *res_gethostbyaddr(const void *address, socklen_t len, int family)
+{
+	return own_by_address(address, len, family);
 }

@@ -73,6 +73,45 @@ FRAGMENT(gethostbyname2)
 	return is_whole(h, NAME);
 }
 
+/* As a program linked before glibc 2.26 has them. */
+struct hostent *old_gethostbyname(const char *);
+struct hostent *old_gethostbyname2(const char *, int);
+struct hostent *old_gethostbyaddr(const void *, socklen_t, int);
+__asm__(".symver old_gethostbyname, res_gethostbyname@GLIBC_2.2.5");
+__asm__(".symver old_gethostbyname2, res_gethostbyname2@GLIBC_2.2.5");
+__asm__(".symver old_gethostbyaddr, res_gethostbyaddr@GLIBC_2.2.5");
+
+FRAGMENT(res_gethostbyname)
+{
+	struct hostent *h;
+
+	KEEPS((h = old_gethostbyname(NAME)) != NULL);
+	CHECK(is_virtual(h->h_addr_list[0]));
+	return is_whole(h, NAME);
+}
+
+FRAGMENT(res_gethostbyname2)
+{
+	struct hostent *h;
+
+	KEEPS((h = old_gethostbyname2(NAME, AF_INET6)) != NULL);
+	CHECK(h->h_addrtype == AF_INET6 && h->h_length == 16);
+	return is_whole(h, NAME);
+}
+
+FRAGMENT(res_gethostbyaddr)
+{
+	struct hostent *h = old_gethostbyname(NAME);
+	char address[4];
+
+	CHECK(h);
+	memcpy(address, h->h_addr_list[0], 4);
+	KEEPS((h = old_gethostbyaddr(address, 4, AF_INET)) != NULL);
+	CHECK(is_whole(h, NAME) == 0);
+	CHECK(!old_gethostbyaddr("\313\0\161\120", 4, AF_INET) && h_errno == HOST_NOT_FOUND);
+	return 0;
+}
+
 FRAGMENT(gethostbyname_r)
 {
 	struct hostent host, *h = NULL;
