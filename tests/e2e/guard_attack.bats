@@ -96,3 +96,21 @@ in_session()
 	assert_only_proxy_traffic "$PROXY_IP" 1086
 	far_stop auth-proxy
 }
+
+@test "every option that a socket takes, with each kind of value: none leads past the proxy" {
+	local options=$T/build/tests/e2e/static_options
+
+	check()
+	{
+		LIMIT=90 run shim -q -o Localhost=direct "$options" 9
+		expect_match "$output" '^[0-9]{4,} taken$'
+		assert_no_packets
+	}
+	left()
+	{
+		! assert_no_packets
+	}
+	both check
+	run -0 in_prog --user "$options" 9
+	wait_for 10 left
+}
