@@ -55,6 +55,31 @@ static void send_request(struct socks *s, const struct socks_request *rq, bool i
 		send_next(s, PHASE_REQUEST);
 }
 
+static void take_code(struct socks *s, const struct socks_request *rq, uint8_t code)
+{
+	int error = socks_code_errno(rq->protocol, code);
+
+	s->code = code;
+	s->replied = true;
+	if (error)
+		socks_end(s, error,
+			  resolves(rq) && code == SOCKS5_NO_COMMAND ? REASON_NO_RESOLVE
+								    : REASON_CODE);
+}
+
+/*
+ * Tor refuses at once what SafeSocks or a SocksPort's flags forbid; if the request came early, that reply
+ * takes the place of the one to greeting or password. It would have been a failure anyway.
+ */
+static bool take_early_code(struct socks *s, const struct socks_request *rq, uint8_t code)
+{
+	if (!rq->tor || !rq->pipeline || !socks_code_errno(SOCKS_V5, code) ||
+	    code == METHOD_REFUSED)
+		return false;
+	take_code(s, rq, code);
+	return true;
+}
+
 /* RFC 1928 §3 */
 static void take_method(struct socks *s, const struct socks_request *rq, size_t at, uint8_t byte)
 {
@@ -70,7 +95,7 @@ static void take_method(struct socks *s, const struct socks_request *rq, size_t 
 		send_next(s, PHASE_AUTH);
 	else if (byte == METHOD_REFUSED)
 		socks_end(s, EACCES, rq->credentials ? REASON_NO_METHOD : REASON_NEEDS_PASSWORD);
-	else
+	else if (rq->credentials || !take_early_code(s, rq, byte))
 		socks_end(s, EPROTO, REASON_METHOD);
 }
 
@@ -79,22 +104,10 @@ static void take_auth(struct socks *s, const struct socks_request *rq, size_t at
 {
 	if (!at && byte != 1 && byte != 5)
 		socks_end(s, EPROTO, REASON_GARBAGE);
-	else if (at && byte)
+	else if (at && byte && (s->head[0] != 5 || !take_early_code(s, rq, byte)))
 		socks_end(s, EACCES, REASON_AUTH);
-	else if (at)
+	else if (at && !byte)
 		send_request(s, rq, rq->pipeline);
-}
-
-static void take_code(struct socks *s, const struct socks_request *rq, uint8_t code)
-{
-	int error = socks_code_errno(rq->protocol, code);
-
-	s->code = code;
-	s->replied = true;
-	if (error)
-		socks_end(s, error,
-			  resolves(rq) && code == SOCKS5_NO_COMMAND ? REASON_NO_RESOLVE
-								    : REASON_CODE);
 }
 
 static void take_type(struct socks *s, uint8_t type)

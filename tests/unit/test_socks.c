@@ -697,6 +697,21 @@ static void words_of_the_end(void **state)
 	s = at_reply(&rq);
 	feed(&s, &rq, 99, B("\5\0\5\0"), NULL); /* the answer to the greeting again */
 	assert_int_equal(s.error, EPROTO);
+	rq.tor = rq.pipeline = true; /* Tor's SafeSocks: no 5 0, but the refusal */
+	socks_begin(&s, &rq);
+	socks_sent(&s, &rq, SOCKS_MESSAGE_MAX);
+	feed(&s, &rq, 99, B("\5\2\0\1\0\0\0\0\0"), NULL);
+	assert_int_equal(s.error, EACCES);
+	assert_non_null(strstr(socks_words(&s, 5), "its rules do not allow"));
+	rq = with_password(rq);
+	socks_begin(&s, &rq);
+	socks_sent(&s, &rq, SOCKS_MESSAGE_MAX);
+	feed(&s, &rq, 99, B("\5\2"), NULL);
+	socks_sent(&s, &rq, SOCKS_MESSAGE_MAX);
+	feed(&s, &rq, 99, B("\5\2\0\1\0\0\0\0\0"), NULL);
+	assert_int_equal(s.error, EACCES);
+	assert_non_null(strstr(socks_words(&s, 5), "its rules do not allow"));
+	rq = connect5();
 	s = at_reply(&rq);
 	socks_fail(&s, ECONNRESET); /* the proxy closed, and had not read all */
 	assert_int_equal(s.error, ECONNREFUSED);
