@@ -57,7 +57,7 @@ static void *flip(void *arg)
 
 /*
  * ADDRESS may be connected to directly, and refuses; 203.0.113.80:80 may not, and the supervisor says
- * something else. Both must be seen, or there was no race.
+ * something else. It goes on until both were seen: before that there was no race.
  */
 static int race(void)
 {
@@ -68,7 +68,7 @@ static int race(void)
 	other = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(80)};
 	other.sin_addr.s_addr = inet_addr("203.0.113.80");
 	pthread_create(&t, NULL, flip, NULL);
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < count || !reached || !refused; i++) {
 		int fd = tcp();
 
 		if (connect(fd, (void *)&shared, sizeof(shared)) == 0)
@@ -81,7 +81,7 @@ static int race(void)
 	}
 	done = true;
 	pthread_join(t, NULL);
-	puts(reached && refused ? "both ways" : reached ? "all went" : "none went");
+	puts("both ways");
 	return 0;
 }
 

@@ -134,7 +134,10 @@ static void *flip(void *arg)
 	return NULL;
 }
 
-/* ADDRESS may be reached directly, 203.0.113.80:80 may not: while it is judged, they change places. */
+/*
+ * ADDRESS may be reached directly, 203.0.113.80:80 may not: while it is judged, they change places. For
+ * datagrams it goes on until both were seen: before that there was no race.
+ */
 static int race(int by_datagram)
 {
 	struct sockaddr_in shared = to.v4;
@@ -145,7 +148,7 @@ static int race(int by_datagram)
 	other.sin_port = htons(80);
 	other.sin_addr.s_addr = inet_addr("203.0.113.80");
 	pthread_create(&t, NULL, flip, &shared);
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < count || (by_datagram && (!good || !bad)); i++) {
 		int s = by_datagram ? fd : socket(AF_INET, SOCK_STREAM, 0);
 
 		if ((by_datagram ? sendto(fd, "leak", 4, 0, (void *)&shared, sizeof(shared))
