@@ -13,6 +13,8 @@
 
 /* Remembers which file is stderr (fd 2), so that a later file of that number is never written to. */
 void log_start(const struct settings *s);
+/* The settings, when they are known only later. */
+void log_set(const struct settings *s);
 
 /* Is this level logged? */
 bool log_wants(enum log_level level);

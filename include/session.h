@@ -38,7 +38,7 @@ struct session {
 	bool unprivileged; /* setuid programs get no privilege (PR_SET_NO_NEW_PRIVS) */
 	uint16_t library;  /* see session_library() */
 	struct settings settings;
-	/* names, streams, attempts, lookups and listeners, progresses, events follow, each on pages of its own */
+	/* names, progresses, streams, attempts, lookups and listeners, events follow, each on pages of its own */
 };
 
 /*

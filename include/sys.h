@@ -61,6 +61,8 @@ static inline long sys_call(long nr, long a, long b, long c, long d, long e, lon
  * variables, so that those share the page that every process writes to anyway; the first of order 1.
  */
 #define LARGE(order) __attribute__((section(".bss.zlarge" #order)))
+/* The same for what does not begin as zeros. */
+#define LARGE_SET __attribute__((section(".large")))
 
 /* Adds O_CLOEXEC. */
 int sys_open(const char *path, int flags, int mode);

@@ -6,7 +6,8 @@
  * a slot's number and 14 bits of the name's hash, so that a search seldom touches a wrong slot. The
  * slot says in which bucket it is listed: a bucket whose slot says otherwise is stale (the slot has
  * been written anew) and may be taken by anybody, with one compare-and-swap. Buckets never become
- * empty again, so an empty one ends a search; every search ends after PROBES buckets.
+ * empty again, so an empty one ends a search; every search ends after PROBES buckets. The first of them are
+ * of a few, on one page, with the first slots behind it: all that a session of some hundred names touches.
  *
  * If two processes add one name at the same time there are two slots for it, and both are right. If
  * all buckets of a name are taken, it displaces another: the displaced slot's address still works, and
@@ -19,8 +20,10 @@
 #include "names.h"
 #include "seqlock.h"
 
-#define BUCKETS (2 * NAMES_SLOTS)
-#define PROBES 128u
+#define NEAR_BUCKETS 1024u
+#define FAR_BUCKETS (2 * NAMES_SLOTS)
+#define NEAR_PROBES 16u
+#define PROBES (NEAR_PROBES + 128u)
 #define WINDOW 16u /* slots among which the oldest is chosen for reuse */
 #define WORDS ((NAME_MAX_LEN + 1) / 8)
 #define INDEX_BITS 18
@@ -39,15 +42,16 @@ struct names {
 	uint32_t hand;	/* where the search for an old slot goes on */
 	uint32_t bound; /* slots that may be given out; 0: all */
 	uint32_t unused[13];
-	uint32_t buckets[BUCKETS]; /* 0, or hash bits and the slot's index + 1 */
+	uint32_t near[NEAR_BUCKETS]; /* buckets: 0, or hash bits and the slot's index + 1 */
 	struct slot slots[NAMES_SLOTS];
+	uint32_t far[FAR_BUCKETS];
 };
 
 _Static_assert(NAMES_SLOTS <= INDEX_MASK, "a bucket can hold each index + 1");
 
 /* A name made ready: lower case, in words, the last one padded with zeros. */
 struct key {
-	uint32_t home; /* first bucket */
+	uint32_t home; /* first far bucket */
 	uint32_t tag;  /* hash bits as they stand in a bucket */
 	uint32_t len;
 	uint32_t words;
@@ -102,7 +106,7 @@ static void key_hash(struct key *k)
 		h ^= h >> 32;
 	}
 	h *= 0xc4ceb9fe1a85ec53;
-	k->home = (uint32_t)(h >> 46) % BUCKETS;
+	k->home = (uint32_t)(h >> 46) % FAR_BUCKETS;
 	k->tag = (uint32_t)h & ~INDEX_MASK;
 }
 
@@ -124,6 +128,20 @@ static bool key_make(struct key *k, const char *name, size_t len)
 	return true;
 }
 
+/* The i-th bucket that the name may be listed in. */
+static uint32_t bucket_of(const struct key *k, uint32_t i)
+{
+	if (i < NEAR_PROBES)
+		return k->home % (NEAR_BUCKETS / NEAR_PROBES) * NEAR_PROBES + i;
+	return NEAR_BUCKETS + (k->home + i - NEAR_PROBES) % FAR_BUCKETS;
+}
+
+static uint32_t *bucket_at(const struct names *t, uint32_t bucket)
+{
+	return (uint32_t *)(bucket < NEAR_BUCKETS ? &t->near[bucket]
+						  : &t->far[bucket - NEAR_BUCKETS]);
+}
+
 static bool slot_is(const struct slot *s, uint32_t bucket, const struct key *k)
 {
 	uint32_t seq = SHARED_LOAD(&s->seq);
@@ -140,8 +158,8 @@ static bool slot_is(const struct slot *s, uint32_t bucket, const struct key *k)
 static int find(const struct names *t, const struct key *k)
 {
 	for (uint32_t i = 0; i < PROBES; i++) {
-		uint32_t bucket = (k->home + i) % BUCKETS;
-		uint32_t entry = SHARED_LOAD(&t->buckets[bucket]);
+		uint32_t bucket = bucket_of(k, i);
+		uint32_t entry = SHARED_LOAD(bucket_at(t, bucket));
 		uint32_t index = (entry & INDEX_MASK) - 1;
 
 		if (!entry)
@@ -168,20 +186,23 @@ static bool bucket_free(const struct names *t, uint32_t bucket, uint32_t entry)
 static bool list_in(struct names *t, uint32_t index, uint32_t bucket, uint32_t was, uint32_t tag)
 {
 	SHARED_STORE(&t->slots[index].bucket, bucket);
-	return shared_swap(&t->buckets[bucket], was, tag | (index + 1));
+	return shared_swap(bucket_at(t, bucket), was, tag | (index + 1));
 }
 
-/* Lists a claimed slot in a bucket of its name; in the first if all are taken. */
+/* Lists a claimed slot in a bucket of its name; in the first far one if all are taken. */
 static void list(struct names *t, uint32_t index, const struct key *k)
 {
+	uint32_t bucket, entry;
+
 	for (uint32_t i = 0; i < PROBES; i++) {
-		uint32_t bucket = (k->home + i) % BUCKETS;
-		uint32_t entry = SHARED_LOAD(&t->buckets[bucket]);
+		bucket = bucket_of(k, i);
+		entry = SHARED_LOAD(bucket_at(t, bucket));
 
 		if (bucket_free(t, bucket, entry) && list_in(t, index, bucket, entry, k->tag))
 			return;
 	}
-	list_in(t, index, k->home, SHARED_LOAD(&t->buckets[k->home]), k->tag);
+	bucket = bucket_of(k, NEAR_PROBES);
+	list_in(t, index, bucket, SHARED_LOAD(bucket_at(t, bucket)), k->tag);
 }
 
 /* Seconds since it was last asked for; a clock that is a little ahead elsewhere counts as 0. */

@@ -16,7 +16,7 @@
 
 #include "sys.h"
 
-/* Written by log_start() alone. */
+/* Written at the start alone. */
 static struct {
 	enum log_level level; /* LOG_SILENT until the start */
 	bool has_stderr, has_file;
@@ -38,9 +38,14 @@ static bool identify(int fd, uint64_t *dev, uint64_t *ino)
 
 void log_start(const struct settings *s)
 {
+	target.has_stderr = identify(2, &target.dev, &target.ino);
+	log_set(s);
+}
+
+void log_set(const struct settings *s)
+{
 	struct bytes_out o = bytes_out_init(log_file, sizeof(log_file));
 
-	target.has_stderr = identify(2, &target.dev, &target.ino);
 	target.has_file = s && s->text[s->log_file];
 	if (target.has_file) {
 		bytes_put_text(&o, s->text + s->log_file);

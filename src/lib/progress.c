@@ -21,20 +21,21 @@
 #define WINDOW (PROGRESS_NEAR + 32u)
 #define GRACE 1000000000u /* after the deadline, ns */
 
+/* What everybody uses comes last: the streams, which a session has behind it, begin with such things. */
 struct progresses {
-	uint32_t used;
+	/* cookies: as in the slots, searched first; suspects: the reaper that wants to drop it, or 0 */
+	uint64_t cookies[FAR];
+	uint32_t suspects[FAR];
+	struct progress slots[FAR];
+	struct progress near_slots[PROGRESS_NEAR];
+	uint64_t near_cookies[PROGRESS_NEAR];
+	uint32_t near_suspects[PROGRESS_NEAR];
+	_Alignas(64) uint32_t used;
 	uint32_t reapers; /* numbers given out */
 	uint32_t spreads;
 	uint32_t pad[13];
 	struct progress_news news; /* on a line of its own, which hardly anybody writes to */
 	uint64_t pad2[7];
-	/* cookies: as in the slots, searched first; suspects: the reaper that wants to drop it, or 0 */
-	uint64_t near_cookies[PROGRESS_NEAR];
-	uint32_t near_suspects[PROGRESS_NEAR];
-	struct progress near_slots[PROGRESS_NEAR];
-	uint64_t cookies[FAR];
-	uint32_t suspects[FAR];
-	struct progress slots[FAR];
 };
 
 _Static_assert(sizeof(struct progress) <= 512, "what a pending stream may cost");
@@ -91,8 +92,8 @@ static struct progress *slot_at(struct progresses *t, uint32_t at)
 
 static uint32_t place_of(const struct progresses *t, const struct progress *p)
 {
-	return p < t->near_slots + PROGRESS_NEAR ? (uint32_t)(p - t->near_slots)
-						 : PROGRESS_NEAR + (uint32_t)(p - t->slots);
+	return p >= t->near_slots ? (uint32_t)(p - t->near_slots)
+				  : PROGRESS_NEAR + (uint32_t)(p - t->slots);
 }
 
 /* Killed, and nobody has waited for it yet: its number still stands for something. */

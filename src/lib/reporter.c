@@ -22,7 +22,7 @@
 #define TRIES 10000
 static const struct reporter_host *around;
 
-static struct {
+static LARGE_SET struct {
 	uint64_t lock, frame;
 	struct link link;
 	uint64_t lost;

@@ -21,7 +21,7 @@
 #define PAGE 4096u
 
 /* Changes with every layout: a program must not read what another version wrote. */
-static const uint8_t session_magic[16] = "sockshim ses 7\n";
+static const uint8_t session_magic[16] = "sockshim ses 8\n";
 
 static size_t pages(size_t size)
 {
@@ -239,9 +239,9 @@ static struct session *map_checked(int fd, const char *id, int *error)
 	s = map(fd, (size_t)end, MAP_SHARED, error);
 	if (!s)
 		return NULL;
-	*error = check(s, (size_t)end, id);
+	*error = session_seal(s); /* before pages of it are there: they need not change then */
 	if (!*error)
-		*error = session_seal(s);
+		*error = check(s, (size_t)end, id);
 	if (*error) {
 		SYS2(SYS_munmap, s, end);
 		return NULL;
@@ -314,15 +314,24 @@ int32_t session_call_name(const struct session *s, struct call *c,
 	return index;
 }
 
+/*
+ * What each process touches is in three places: the settings' first pages, the first pages of names, and
+ * where the end of progresses and the beginning of streams meet. Each place more is a page fault or two,
+ * and a page of the page table.
+ */
+struct progresses *session_progresses(const struct session *s)
+{
+	return (struct progresses *)((uintptr_t)session_names(s) + pages(names_size()));
+}
+
 struct streams *session_streams(const struct session *s)
 {
-	return (struct streams *)((uintptr_t)s + head_size() + pages(names_size()));
+	return (struct streams *)((uintptr_t)session_progresses(s) + pages(progresses_size()));
 }
 
 struct attempts *session_attempts(const struct session *s)
 {
-	return (struct attempts *)((uintptr_t)s + head_size() + pages(names_size()) +
-				   pages(streams_size()));
+	return (struct attempts *)((uintptr_t)session_streams(s) + pages(streams_size()));
 }
 
 struct lookups *session_lookups(const struct session *s)
@@ -335,14 +344,9 @@ struct listeners *session_listeners(const struct session *s)
 	return (struct listeners *)(session_lookups(s) + 1);
 }
 
-struct progresses *session_progresses(const struct session *s)
-{
-	return (struct progresses *)((uintptr_t)session_lookups(s) + pages(lookups_size()));
-}
-
 struct events *session_events(const struct session *s)
 {
 	if (!s->audited)
 		return NULL;
-	return (struct events *)((uintptr_t)session_progresses(s) + pages(progresses_size()));
+	return (struct events *)((uintptr_t)session_lookups(s) + pages(lookups_size()));
 }

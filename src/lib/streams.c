@@ -3,7 +3,8 @@
  * streams.c - the table of live streams, and how entries of closed sockets get out of it.
  *
  * The table is cut into tiers of growing size, and the next is used when there is no room in those
- * before: so few streams take few pages. In each tier a cookie may stand in one of two buckets of
+ * before: so few streams take few pages, and those of the first tier, with the header before them, are side
+ * by side: a process that makes one connection touches one or two. In each tier a cookie may stand in one of two buckets of
  * PLACES places, and goes into the emptier one: then all buckets fill alike, whichever cookies the
  * kernel gives out (blocks of them to each processor). Who looks for one reads a byte of each place,
  * which lie side by side, and then the entry alone.
@@ -27,9 +28,10 @@
 #define PLACES 16u
 #define TAGS 8u /* in a word */
 #define WORDS (2 * PLACES / TAGS)
-#define SMALLEST (STREAMS_SLOTS / 8) /* tiers of 1, 1, 2 and 4 times so many places */
+#define SMALLEST (STREAMS_SLOTS / 64) /* tiers of 1, 3, 12 and 48 times so many places */
+#define FAR (STREAMS_SLOTS - SMALLEST)
 /* So few free places in the emptier bucket of the last tier call the reaper, well before there is
- * none: that is when about five sixths of the table are taken. */
+ * none: that is when about three quarters of the table are taken. */
 #define LOW 4u
 /* After a reaping of t ns there is none for REST * t ns: it takes 3 % of the time at most. */
 #define REST 32u
@@ -58,9 +60,13 @@ struct streams {
 	uint64_t rest;	  /* CLOCK_MONOTONIC, ns: no dump before */
 	uint32_t later;	  /* tiers that were ever used, but for the first */
 	uint32_t pad[11];
-	uint64_t tags[STREAMS_SLOTS / TAGS]; /* a byte each: of its cookie's hash, or 0: free */
-	uint32_t names[STREAMS_SLOTS]; /* of each entry: index into the names table + 1, or 0 */
-	struct entry entries[STREAMS_SLOTS];
+	/* A byte each: of its cookie's hash, or 0: free. Index into the names table + 1, or 0. */
+	uint64_t near_tags[SMALLEST / TAGS];
+	uint32_t near_names[SMALLEST];
+	struct entry near_entries[SMALLEST];
+	uint64_t tags[FAR / TAGS];
+	uint32_t names[FAR];
+	struct entry entries[FAR];
 };
 
 _Static_assert(sizeof(struct entry) == 64, "an entry is a cache line");
@@ -82,12 +88,12 @@ static uint64_t mix(uint64_t x)
 
 static uint32_t tier_begin(uint32_t tier)
 {
-	return tier ? SMALLEST << (tier - 1) : 0;
+	return tier ? SMALLEST << 2 * (tier - 1) : 0;
 }
 
 static uint32_t tier_size(uint32_t tier)
 {
-	return tier ? SMALLEST << (tier - 1) : SMALLEST;
+	return tier ? 3 * tier_begin(tier) : SMALLEST;
 }
 
 /* Where one cookie may stand, in all tiers; and how far a search for it has come. */
@@ -137,14 +143,30 @@ static uint32_t word_place(const struct places *p, uint32_t i)
 	return p->first[i / (WORDS / 2)] + i % (WORDS / 2) * TAGS;
 }
 
+static uint64_t *tags_at(const struct streams *t, uint32_t i)
+{
+	return (uint64_t *)(i < SMALLEST ? &t->near_tags[i / TAGS]
+					 : &t->tags[(i - SMALLEST) / TAGS]);
+}
+
+static uint32_t *name_at(const struct streams *t, uint32_t i)
+{
+	return (uint32_t *)(i < SMALLEST ? &t->near_names[i] : &t->names[i - SMALLEST]);
+}
+
+static struct entry *entry_at(const struct streams *t, uint32_t i)
+{
+	return (struct entry *)(i < SMALLEST ? &t->near_entries[i] : &t->entries[i - SMALLEST]);
+}
+
 static uint64_t tagged(const struct streams *t, uint32_t base, uint8_t tag)
 {
-	return same_bytes(SHARED_LOAD(&t->tags[base / TAGS]), tag);
+	return same_bytes(SHARED_LOAD(tags_at(t, base)), tag);
 }
 
 static void set_tag(struct streams *t, uint32_t i, uint8_t tag)
 {
-	SHARED_STORE((uint8_t *)t->tags + i, tag);
+	SHARED_STORE((uint8_t *)tags_at(t, i) + i % TAGS, tag);
 }
 
 static uint32_t tiers_used(const struct streams *t)
@@ -227,7 +249,7 @@ static void unpack(struct stream_entry *e, const struct body *b)
 /* Copies what stands at place `i`. False if it is free or just being written. */
 static bool read_at(const struct streams *t, uint32_t i, struct stream_entry *out)
 {
-	const struct entry *e = &t->entries[i];
+	const struct entry *e = entry_at(t, i);
 	uint64_t words[BODY_WORDS];
 	struct body b;
 
@@ -249,7 +271,7 @@ static bool read_at(const struct streams *t, uint32_t i, struct stream_entry *ou
 /* Writes `b` (zeros: makes it free) over place `i` if that still holds the cookie `was`. */
 static bool write_at(struct streams *t, uint32_t i, uint64_t was, const struct body *b)
 {
-	struct entry *e = &t->entries[i];
+	struct entry *e = entry_at(t, i);
 	uint64_t words[BODY_WORDS];
 	uint32_t seq = SHARED_LOAD(&e->seq);
 	bool same;
@@ -261,7 +283,7 @@ static bool write_at(struct streams *t, uint32_t i, uint64_t was, const struct b
 		memcpy(words, b, sizeof(words));
 		words_store(&e->body.cookie, words, BODY_WORDS);
 		SHARED_STORE(&e->suspect, 0);
-		SHARED_STORE(&t->names[i], b->cookie ? (uint32_t)b->pid_name + 1 : 0);
+		SHARED_STORE(name_at(t, i), b->cookie ? (uint32_t)b->pid_name + 1 : 0);
 		set_tag(t, i, b->cookie ? places_of(b->cookie).tag : 0);
 	}
 	seqlock_release(&e->seq, seq);
@@ -332,16 +354,16 @@ static void clear(void *arg, uint64_t c)
 	uint32_t at;
 
 	while (c && find_next(t, &p, &at))
-		if (SHARED_LOAD_RELAXED(&t->entries[at].body.cookie) == c)
-			SHARED_STORE_RELAXED(&t->entries[at].suspect, 0);
+		if (SHARED_LOAD_RELAXED(&entry_at(t, at)->body.cookie) == c)
+			SHARED_STORE_RELAXED(&entry_at(t, at)->suspect, 0);
 }
 
 /* Puts the number on all entries. */
 static void suspect_all(struct streams *t, uint32_t number)
 {
 	for (uint32_t i = 0; i < STREAMS_SLOTS; i++)
-		if (SHARED_LOAD_RELAXED(&t->entries[i].body.cookie))
-			SHARED_STORE(&t->entries[i].suspect, number);
+		if (SHARED_LOAD_RELAXED(&entry_at(t, i)->body.cookie))
+			SHARED_STORE(&entry_at(t, i)->suspect, number);
 }
 
 /* Leaves the number only on entries of no socket that lives in our network namespace. */
@@ -359,12 +381,12 @@ static void sweep(struct streams *t, uint32_t number)
 	bool keep = false;
 
 	for (uint32_t i = 0; i < STREAMS_SLOTS; i++) {
-		if (SHARED_LOAD(&t->entries[i].suspect) != number || !read_at(t, i, &e))
+		if (SHARED_LOAD(&entry_at(t, i)->suspect) != number || !read_at(t, i, &e))
 			continue;
 		if (e.pid != pid)
 			keep = diag_elsewhere(e.pid);
 		pid = e.pid;
-		if (!keep && SHARED_LOAD(&t->entries[i].suspect) == number)
+		if (!keep && SHARED_LOAD(&entry_at(t, i)->suspect) == number)
 			free_at(t, i, e.cookie);
 	}
 }
@@ -438,7 +460,7 @@ int streams_find(const struct streams *t, uint64_t cookie, struct stream_entry *
 	uint32_t at;
 
 	while (cookie && find_next(t, &p, &at))
-		if (SHARED_LOAD(&t->entries[at].body.cookie) == cookie && read_at(t, at, out) &&
+		if (SHARED_LOAD(&entry_at(t, at)->body.cookie) == cookie && read_at(t, at, out) &&
 		    out->cookie == cookie)
 			return 0;
 	return -ENOENT;
@@ -470,7 +492,7 @@ bool streams_uses_name(void *streams, uint32_t index)
 	const struct streams *t = streams;
 
 	for (uint32_t i = 0; i < STREAMS_SLOTS && index != UINT32_MAX; i++)
-		if (SHARED_LOAD_RELAXED(&t->names[i]) == index + 1)
+		if (SHARED_LOAD_RELAXED(name_at(t, i)) == index + 1)
 			return true;
 	return false;
 }

@@ -32,6 +32,10 @@ struct bits {
 	_Atomic uint64_t of[KINDS];
 };
 
+/* Of the numbers that every program has: beside our other variables, on pages that are there already. */
+static struct bits low_bits;
+static LARGE(1b) struct reg low_regs[BITS][REGS_EACH];
+
 struct fds {
 	union {
 		struct {
@@ -40,29 +44,36 @@ struct fds {
 		};
 		char page[4096];
 	};
-	struct bits bits[WORDS];
+	struct bits bits[WORDS]; /* the first is not used, nor are its regs */
 	struct reg regs[PEND_FDS][REGS_EACH];
 };
 
 atomic_bool pend_limits;
 
+static int32_t starter; /* who ran the constructor */
 static _Atomic(struct fds *) the_fds;
 static atomic_int highest; /* number with a bit of either kind, since the start */
 
 /*
  * Whose memory it is that is new, or that no process has written its number to since the fork. The
  * first that looks may be a vfork child (a fork that starts a program does nothing else): it has its
- * parent's. Where kcmp(2) is not to be had it is taken for a process of its own.
+ * parent's. Where kcmp(2) is not to be had it is taken for a process of its own. The process that was
+ * started by execve(2) has its own: it need not ask, which takes as long as a page fault.
  */
 static int32_t whose(int32_t pid)
 {
 	const int same_memory = 1; /* <linux/kcmp.h> */
 	int32_t parent;
 
-	if (confined) /* its filter may kill for either call: sshd's does */
+	if (pid == starter || confined) /* its filter may kill for either call: sshd's does */
 		return pid;
 	parent = (int32_t)SYS0(SYS_getppid);
 	return SYS5(SYS_kcmp, pid, parent, same_memory, 0, 0) == 0 ? parent : pid;
+}
+
+void fds_start(void)
+{
+	starter = sys_getpid();
 }
 
 static struct fds *fds_make(void)
@@ -120,11 +131,16 @@ bool fds_borrowed(void)
 	return fds_borrowed_by(sys_getpid());
 }
 
+static struct reg *regs_at(struct fds *f, int fd)
+{
+	return fd < BITS ? low_regs[fd] : f->regs[fd];
+}
+
 struct reg *fds_regs(int fd)
 {
 	struct fds *f = fd >= 0 && fd < PEND_FDS ? fds_get() : NULL;
 
-	return f ? f->regs[fd] : NULL;
+	return f ? regs_at(f, fd) : NULL;
 }
 
 static uint64_t bit(int fd)
@@ -132,10 +148,15 @@ static uint64_t bit(int fd)
 	return 1ULL << (fd % BITS);
 }
 
+static struct bits *bits_at(struct fds *f, int word)
+{
+	return word ? &f->bits[word] : &low_bits;
+}
+
 /* Numbers beyond those that are followed have no bit. */
 static struct bits *bits_of(struct fds *f, int fd)
 {
-	return f && fd >= 0 && fd < PEND_FDS ? &f->bits[fd / BITS] : NULL;
+	return f && fd >= 0 && fd < PEND_FDS ? bits_at(f, fd / BITS) : NULL;
 }
 
 static struct bits *bits_known(int fd)
@@ -180,8 +201,8 @@ static void take_all(enum kind k)
 	struct fds *f = atomic_load_explicit(&the_fds, memory_order_acquire);
 
 	for (int word = 0; f && word <= highest / BITS; word++)
-		if (f->bits[word].of[k])
-			f->bits[word].of[k] = 0;
+		if (bits_at(f, word)->of[k])
+			bits_at(f, word)->of[k] = 0;
 }
 
 static void set(int fd, enum kind k, bool on)
@@ -220,7 +241,7 @@ void fds_each(void (*each)(int fd, void *arg), void *arg)
 	struct fds *f = fds_get();
 
 	for (int word = 0; f && word <= highest / BITS; word++)
-		each_of(word, f->bits[word].of[MAYBE], each, arg);
+		each_of(word, bits_at(f, word)->of[MAYBE], each, arg);
 }
 
 bool fds_owned(int fd)
@@ -281,16 +302,18 @@ void fds_copied(int old, int copy)
 void fds_fresh(int fd)
 {
 	struct fds *f = atomic_load_explicit(&the_fds, memory_order_acquire);
+	struct reg *r;
 	bool noted = false;
 
 	if (!f || fd < 0 || fd >= PEND_FDS)
 		return;
 	take(fd, TCP);
+	r = regs_at(f, fd);
 	for (int i = 0; i < REGS_EACH; i++)
-		noted |= __atomic_load_n(&f->regs[fd][i].epoll, __ATOMIC_RELAXED) ||
-			 (uint32_t)__atomic_load_n(&f->regs[fd][i].state, __ATOMIC_RELAXED);
+		noted |= __atomic_load_n(&r[i].epoll, __ATOMIC_RELAXED) ||
+			 (uint32_t)__atomic_load_n(&r[i].state, __ATOMIC_RELAXED);
 	for (int i = 0; noted && i < REGS_EACH && !fds_borrowed(); i++)
-		regs_clear(&f->regs[fd][i]);
+		regs_clear(&r[i]);
 }
 
 struct copies {
@@ -337,7 +360,7 @@ void fds_find_copies(int fd, uint64_t cookie)
 		return;
 	sys_each_fd(mark_copy, &c);
 	for (int word = 0; word <= highest / BITS; word++)
-		each_of(word, f->bits[word].of[COPIES], mark_closed, &c);
+		each_of(word, bits_at(f, word)->of[COPIES], mark_closed, &c);
 	if (!c.found && !fds_borrowed())
 		take(fd, COPIES);
 }

@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "shim.h"
 #include "sys.h"
@@ -36,21 +35,27 @@ static void *notify_thread(void *arg)
 	return NULL;
 }
 
-/* The program asks for its function to be run in a thread: it may hold a lock that it takes. */
+/*
+ * The program asks for its function to be run in a thread: it may hold a lock that it takes. Nearly no
+ * program does: these functions are not looked up at each start.
+ */
 static void start_thread(const struct sigevent *event)
 {
 	struct sigevent *copy = malloc(sizeof(*copy));
-	pthread_attr_t plain, *attr = event->sigev_notify_attributes;
+	pthread_attr_t *attr = event->sigev_notify_attributes;
+	int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	int (*detach)(pthread_t);
 	pthread_t thread;
 
 	if (!copy)
 		return;
 	*copy = *event;
-	pthread_attr_init(&plain);
-	pthread_attr_setdetachstate(&plain, PTHREAD_CREATE_DETACHED);
-	if (pthread_create(&thread, attr ? attr : &plain, notify_thread, copy) != 0)
+	*(void **)(void *)&create = real_anywhere("pthread_create");
+	*(void **)(void *)&detach = real_anywhere("pthread_detach");
+	if (!create || create(&thread, attr, notify_thread, copy) != 0)
 		free(copy);
-	pthread_attr_destroy(&plain);
+	else if (!attr && detach)
+		detach(thread);
 }
 
 static void queue_signal(const struct sigevent *event)
@@ -61,7 +66,7 @@ static void queue_signal(const struct sigevent *event)
 	info.si_signo = event->sigev_signo;
 	info.si_code = FROM_GETADDRINFO_A;
 	info.si_pid = sys_getpid();
-	info.si_uid = getuid();
+	info.si_uid = (uid_t)SYS0(SYS_getuid);
 	info.si_value = event->sigev_value;
 	SYS3(SYS_rt_sigqueueinfo, sys_getpid(), event->sigev_signo, &info);
 }

@@ -11,6 +11,7 @@
 #include <sys/utsname.h>
 
 #include "lookup.h"
+#include "sys.h"
 
 #ifndef AI_IDN /* shown with _GNU_SOURCE only */
 #define AI_IDN 0x0040
@@ -67,8 +68,11 @@ static int append(const struct addr *a, const char *service, const struct addrin
 
 static int name_first(struct addrinfo *first, const char *name)
 {
-	first->ai_canonname = strdup(name); /* freeaddrinfo(3) frees it */
-	return first->ai_canonname ? 0 : EAI_MEMORY;
+	first->ai_canonname = malloc(strlen(name) + 1); /* freeaddrinfo(3) frees it */
+	if (!first->ai_canonname)
+		return EAI_MEMORY;
+	strcpy(first->ai_canonname, name);
+	return 0;
 }
 
 static int build(const struct hosts *found, const char *service, const struct addrinfo *hints,
@@ -216,7 +220,7 @@ static __attribute__((noinline)) void cut_domain(char *name)
 	struct utsname u;
 	const char *domain;
 
-	if (!dot || uname(&u) < 0 || lookup_name(u.nodename, AF_INET, &own) != 0)
+	if (!dot || SYS1(SYS_uname, &u) < 0 || lookup_name(u.nodename, AF_INET, &own) != 0)
 		return;
 	domain = strchr(own.canonical, '.');
 	if (domain && strcmp(dot, domain) == 0)

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <nss.h>
 #include <unistd.h>
 
 #include "shim.h"
@@ -104,9 +103,12 @@ WRAP long gethostid(void)
 static bool asks_file(void)
 {
 	static atomic_bool done;
+	int (*configure)(const char *, const char *);
 
-	if (!done)
-		done = __nss_configure_lookup("networks", "files") == 0;
+	if (done)
+		return true;
+	*(void **)(void *)&configure = real_anywhere("__nss_configure_lookup");
+	done = configure && configure("networks", "files") == 0;
 	return done;
 }
 

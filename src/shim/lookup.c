@@ -77,7 +77,7 @@ static bool is_own(const char *name, size_t len)
 {
 	struct utsname u;
 
-	return uname(&u) == 0 && strlen(u.nodename) == len &&
+	return SYS1(SYS_uname, &u) == 0 && strlen(u.nodename) == len &&
 	       strncasecmp(name, u.nodename, len) == 0;
 }
 

@@ -72,6 +72,7 @@ static inline bool pend_any(void)
 }
 
 /* fds.c: the bits. */
+void fds_start(void); /* in the constructor */
 bool fds_ready(void); /* is there memory for them? */
 bool fds_maybe(int fd);
 void fds_mark(int fd);

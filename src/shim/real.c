@@ -175,6 +175,11 @@ static void *ask(size_t i)
 	return note(i, f ? f(RTLD_NEXT, (const char *)&names + name_at[i]) : NULL);
 }
 
+void *real_anywhere(const char *name)
+{
+	return real(dlsym)(NULL, name); /* RTLD_DEFAULT */
+}
+
 void *real_find(size_t i)
 {
 	const ElfW(Sym) * sym;

@@ -217,7 +217,7 @@ static struct session *start(void)
 	s = name ? start_session(name) : start_alone();
 	if (atomic_compare_exchange_strong(&current, &none, s)) {
 		if (s != broken) {
-			log_start(&s->settings);
+			log_set(&s->settings);
 			gate_map(s);
 			others_start(s);
 			if (s->settings.report)
@@ -258,6 +258,7 @@ __attribute__((constructor)) static void begin(void)
 	atomic_store(&begun,
 		     true); /* a page that is read before it is written to is mapped twice */
 	real_start();
+	fds_start();
 	if (is_valgrind())
 		sys_checked();
 	kept_start(here());

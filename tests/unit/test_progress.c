@@ -58,6 +58,25 @@ static void test_add_find_drop(void **state)
 	assert_int_equal(progresses_used(t), 0);
 }
 
+/* More than everybody's places hold: each is dropped from where it is, and no other. */
+static void test_near_and_far(void **state)
+{
+	const uint64_t n = 4 * PROGRESS_NEAR;
+
+	(void)state;
+	for (uint64_t c = 1; c <= n; c++)
+		progress_unlock(progress_add(t, c, self()));
+	for (uint64_t c = 1; c <= n; c++) {
+		struct progress *p = progress_find(t, c);
+
+		assert_non_null(p);
+		assert_int_equal(progress_lock(p, c, self()), PROGRESS_LOCKED);
+		progress_drop(t, p);
+		assert_null(progress_find(t, c));
+		assert_int_equal(progresses_used(t), n - c);
+	}
+}
+
 static void test_size(void **state)
 {
 	(void)state;
@@ -259,9 +278,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
-		TEST(add_find_drop), TEST(size),	 TEST(threads),
-		TEST(churn),	     TEST(killed_owner), TEST(handler),
-		TEST(jumped_out),    TEST(overdue),	 TEST(closed_sockets),
+		TEST(near_and_far), TEST(add_find_drop),  TEST(size),	 TEST(threads),
+		TEST(churn),	    TEST(killed_owner),	  TEST(handler), TEST(jumped_out),
+		TEST(overdue),	    TEST(closed_sockets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -467,8 +467,8 @@ static void rubbish(void **state)
 	drop(t);
 }
 
-#define CROWD 8192u
-#define CROWD_BUCKETS 64u
+#define CROWD 4096u
+#define CROWD_BUCKETS 32u
 
 /* Cookies that all may stand in so many buckets of each tier: twice as many as there is room for. */
 static uint64_t crowded[CROWD];
@@ -481,8 +481,8 @@ static int pick_crowded(void **state)
 	for (uint64_t c = 1; n < CROWD; c++) {
 		bool fits = true;
 
-		for (uint32_t tier = 0; tier < STREAMS_TIERS && fits; tier++) {
-			uint32_t begin = tier ? STREAMS_SLOTS >> (STREAMS_TIERS - tier) : 0;
+		for (uint32_t tier = STREAMS_TIERS; tier-- && fits;) {
+			uint32_t begin = tier ? STREAMS_SLOTS >> 2 * (STREAMS_TIERS - tier) : 0;
 
 			streams_buckets(c, tier, first);
 			fits = first[0] - begin < CROWD_BUCKETS * PLACES &&
