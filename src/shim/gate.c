@@ -23,11 +23,18 @@
 
 extern const char gate_page[];
 
-static atomic_bool open_gate;
+enum {
+	NONE,	/* libc's own calls will do, or must */
+	CLOSED, /* it is moved at the first call */
+	MOVING, /* by some thread; a vfork child may have been killed at it */
+	OPEN,
+};
+static atomic_int state;
+static uint64_t place;
 
-bool gate_is_open(void)
+bool gate_is_there(void)
 {
-	return atomic_load_explicit(&open_gate, memory_order_relaxed);
+	return atomic_load_explicit(&state, memory_order_relaxed) != NONE;
 }
 
 static bool move(uint64_t to, int flags)
@@ -40,43 +47,68 @@ static bool move(uint64_t to, int flags)
  * The page itself moves there. To map it a second time would be a file to open, which may be another
  * by now (an update), and two pages to compare. mincore(2) says whether the place is free. Before
  * Linux 5.13 a hole stays behind, in which nobody looks for anything.
+ *
+ * Where it lies nothing else does: it takes three pages for the page table and two mappings, a fiftieth
+ * of what a short process costs. Most make no call that needs it.
  */
-void gate_map(const struct session *s)
+void gate_open(void)
 {
 	unsigned char in_core;
+	int was = CLOSED;
 
-	if (!s->gate || SYS3(SYS_mincore, s->gate, PAGE, &in_core) != -ENOMEM)
+	if (!atomic_compare_exchange_strong(&state, &was, MOVING))
 		return;
-	if (!move(s->gate, MREMAP_DONTUNMAP) && !move(s->gate, 0))
+	if (SYS3(SYS_mincore, place, PAGE, &in_core) == -ENOMEM &&
+	    (move(place, MREMAP_DONTUNMAP) || move(place, 0))) {
+		sys_gate_set((sys_gate_call *)place);
+		atomic_store(&state, OPEN);
+	} else {
+		sys_gate_set(NULL);
+		atomic_store(&state, NONE);
+	}
+}
+
+/* Who comes while another thread moves it asks the supervisor. */
+static long first_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	gate_open();
+	return (atomic_load(&state) == OPEN ? (sys_gate_call *)place : sys_call)(nr, a, b, c, d, e,
+										 f);
+}
+
+void gate_start(const struct session *s)
+{
+	if (!s->gate)
 		return;
-	sys_gate_set((sys_gate_call *)s->gate);
-	atomic_store_explicit(&open_gate, true, memory_order_relaxed);
+	place = s->gate;
+	sys_gate_set(first_call);
+	atomic_store(&state, CLOSED);
 }
 
 int pass_connect(int fd, const struct sockaddr *to, socklen_t len)
 {
-	if (!gate_is_open())
+	if (!gate_is_there())
 		return real(connect)(fd, to, len);
 	return (int)libc_result(sys_connect(fd, to, len));
 }
 
 int pass_bind(int fd, const struct sockaddr *at, socklen_t len)
 {
-	if (!gate_is_open())
+	if (!gate_is_there())
 		return real(bind)(fd, at, len);
 	return (int)libc_result(sys_bind(fd, at, len));
 }
 
 int pass_listen(int fd, int backlog)
 {
-	if (!gate_is_open())
+	if (!gate_is_there())
 		return real(listen)(fd, backlog);
 	return (int)libc_result(sys_gate(SYS_listen, fd, backlog, 0, 0, 0, 0));
 }
 
 int pass_setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 {
-	if (!gate_is_open())
+	if (!gate_is_there())
 		return real(setsockopt)(fd, level, option, value, len);
 	return (int)libc_result(
 		sys_gate(SYS_setsockopt, fd, level, option, SYS_ARG(value), len, 0));
@@ -85,7 +117,7 @@ int pass_setsockopt(int fd, int level, int option, const void *value, socklen_t 
 ssize_t pass_sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to,
 		    socklen_t to_len)
 {
-	if (!gate_is_open() || !to) /* the filter lets send(2) pass anyway */
+	if (!gate_is_there() || !to) /* the filter lets send(2) pass anyway */
 		return real(sendto)(fd, data, len, flags, to, to_len);
 	return libc_result(
 		sys_gate(SYS_sendto, fd, SYS_ARG(data), SYS_ARG(len), flags, SYS_ARG(to), to_len));
@@ -93,14 +125,14 @@ ssize_t pass_sendto(int fd, const void *data, size_t len, int flags, const struc
 
 ssize_t pass_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-	if (!gate_is_open())
+	if (!gate_is_there())
 		return real(sendmsg)(fd, msg, flags);
 	return libc_result(sys_gate(SYS_sendmsg, fd, SYS_ARG(msg), flags, 0, 0, 0));
 }
 
 int pass_sendmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags)
 {
-	if (!gate_is_open())
+	if (!gate_is_there())
 		return real(sendmmsg)(fd, msgs, count, flags);
 	return (int)libc_result(sys_gate(SYS_sendmmsg, fd, SYS_ARG(msgs), count, flags, 0, 0));
 }

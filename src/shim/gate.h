@@ -5,9 +5,14 @@
 
 #include "shim.h"
 
-/* Moves a guarded session's gate to its place; without it, or if that fails, the supervisor is asked. */
-void gate_map(const struct session *s);
-bool gate_is_open(void);
+/* Where a guarded session has its gate. */
+void gate_start(const struct session *s);
+/*
+ * Moves the gate to its place, if that was not done: before the first call that needs it, and before the
+ * program may be forbidden to. If it fails the supervisor is asked.
+ */
+void gate_open(void);
+bool gate_is_there(void);
 
 /* libc's convention: -1 and errno. */
 int pass_connect(int fd, const struct sockaddr *to, socklen_t len);

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <sys/prctl.h>
 
+#include "gate.h"
 #include "kernel.h"
 #include "pend.h"
 #include "sys.h"
@@ -107,6 +108,7 @@ static long of_process(long number, const long a[static 6])
 	case SYS_seccomp:
 		if (a[0] != SECCOMP_SET_MODE_FILTER)
 			break;
+		gate_open(); /* the filter may forbid that */
 		return confine(sys_call(number, a[0], a[1], a[2], a[3], a[4], a[5]));
 	case SYS_prctl:
 		return prctl((int)a[0], a[1], a[2], a[3], a[4]);
@@ -216,6 +218,8 @@ WRAP int prctl(int option, ...)
 	for (int i = 0; i < 4; i++)
 		a[i] = va_arg(ap, unsigned long);
 	va_end(ap);
+	if (option == PR_SET_SECCOMP)
+		gate_open();
 	result = SYS5(SYS_prctl, option, a[0], a[1], a[2], a[3]);
 	return (int)(option == PR_SET_SECCOMP ? confine(result) : libc_result(result));
 }

@@ -218,7 +218,7 @@ static struct session *start(void)
 	if (atomic_compare_exchange_strong(&current, &none, s)) {
 		if (s != broken) {
 			log_set(&s->settings);
-			gate_map(s);
+			gate_start(s);
 			others_start(s);
 			if (s->settings.report)
 				reporter_use(&reporter_host);
