@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * attempts.h - what would have leaked and was stopped: counted, and the last ones kept, in memory that
- * a session shares. One process writes (the supervisor), any may read.
+ * attempts.h - what would have leaked and was stopped: counted, and the last ones kept, in memory
+ * that a session shares. One process writes (the supervisor), any may read.
  */
 #ifndef SOCKSHIM_ATTEMPTS_H
 #define SOCKSHIM_ATTEMPTS_H

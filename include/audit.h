@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * audit.h - judging a session: a policy file to rules, and what follows for attempts and streams. Pure.
+ * audit.h - judging a session: a policy file to rules, and what follows for attempts and streams.
+ * Pure.
  *
  * A policy file has lines `Key value …`, as sockshim.conf(5) writes them:
- *	Expect HOST[:PORT[-PORT]] …         targets that are expected; HOST is a name, glob or network
+ *	Expect HOST[:PORT[-PORT]] …         expected targets; HOST is a name, glob or network
  *	Tolerate CHECK [TARGET [PROGRAM]]   globs; of several lines for one case the first stands
  *	FailOn CHECK [TARGET [PROGRAM]]
  *	MaxShare PERCENT, MinCycle SECONDS, MaxAsymmetry RATIO
@@ -75,7 +76,10 @@ void audit_policy_init(struct audit_policy *p);
 int audit_policy_feed(struct audit_policy *p, const char *data, size_t len);
 int audit_policy_end(struct audit_policy *p);
 
-/* What a case of this check does to the verdict; target and program (a path, or its last part) or "". */
+/*
+ * What a case of this check does to the verdict; target and program (a path, or its last part) or
+ * "".
+ */
 enum outcome audit_outcome(const struct audit_policy *p, enum check check, const char *target,
 			   const char *program);
 
@@ -83,7 +87,10 @@ enum outcome audit_outcome(const struct audit_policy *p, enum check check, const
 bool audit_expected(const struct audit_policy *p, const char *host, const struct addr *a,
 		    uint16_t port);
 
-/* Which check an attempt belongs to: by call (enum call_kind), reason (enum reason, or of those above). */
+/*
+ * Which check an attempt belongs to: by call (enum call_kind), reason (enum reason, or of those
+ * above).
+ */
 enum check audit_check_of(uint8_t call, uint8_t reason, bool narrowed, bool is_virtual,
 			  uint16_t port);
 
@@ -99,7 +106,10 @@ struct audit_traffic {
 	bool counted; /* sent and received are known */
 };
 
-/* Calls `found` for each limit that is exceeded; `first` is a stream of it, `number` what was found. */
+/*
+ * Calls `found` for each limit that is exceeded; `first` is a stream of it, `number` what was
+ * found.
+ */
 void audit_limits(const struct audit_policy *p, const struct audit_traffic *t, size_t count,
 		  void (*found)(void *arg, enum check check, const struct audit_traffic *first,
 				uint64_t number),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * auditor.h - what the launcher and its auditor (`sockshimctl audit`) say to each other, on a socket
- * that is the auditor's descriptor 3. The auditor sends one byte when it is ready, and its verdict
- * after the launcher has told how the command ended.
+ * auditor.h - what the launcher and its auditor (`sockshimctl audit`) say to each other, on a
+ * socket that is the auditor's descriptor 3. The auditor sends one byte when it is ready, and its
+ * verdict after the launcher has told how the command ended.
  */
 #ifndef SOCKSHIM_AUDITOR_H
 #define SOCKSHIM_AUDITOR_H

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* bytes.h - bounded reading and writing of byte strings. Pure; no pointer ever leaves its bounds. */
+/*
+ * bytes.h - bounded reading and writing of byte strings. Pure; no pointer ever leaves its bounds.
+ */
 #ifndef SOCKSHIM_BYTES_H
 #define SOCKSHIM_BYTES_H
 
@@ -28,8 +30,9 @@ void bytes_put_text(struct bytes_out *o, const char *text);
 void bytes_put_number(struct bytes_out *o, uint64_t v); /* decimal */
 
 /*
- * Ends the text with a NUL, cutting its last byte (and setting `overflow`) if it is full. `at` stays
- * on the NUL: at - start is the text's length, and more may be appended. Writes nothing into size 0.
+ * Ends the text with a NUL, cutting its last byte (and setting `overflow`) if it is full. `at`
+ * stays on the NUL: at - start is the text's length, and more may be appended. Writes nothing into
+ * size 0.
  */
 void bytes_put_end(struct bytes_out *o);
 

@@ -4,10 +4,10 @@
  *
  * Lines are `Key value`, ssh_config-like: keys compare without case, `Key=value` and `Key = value`
  * are accepted too, `#` starts a comment where a word could start (so not inside a word or double
- * quotes), CR before LF is dropped, a value may stand in double quotes (\" and \\ inside).
- * `Match` starts a block that lasts to the next `Match` or the end of the source. Of several values
- * for one setting the first stands, so sources are fed in order of precedence; rules are asked in the
- * order in which they were read, and the first that matches and says something stands.
+ * quotes), CR before LF is dropped, a value may stand in double quotes (\" and \\ inside). `Match`
+ * starts a block that lasts to the next `Match` or the end of the source. Of several values for one
+ * setting the first stands, so sources are fed in order of precedence; rules are asked in the order
+ * in which they were read, and the first that matches and says something stands.
  */
 #ifndef SOCKSHIM_CONF_H
 #define SOCKSHIM_CONF_H

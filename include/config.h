@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* config.h - reads configuration from its sources, in order; for the launcher and the bare library. */
+/*
+ * config.h - reads configuration from its sources, in order; for the launcher and the bare library.
+ */
 #ifndef SOCKSHIM_CONFIG_H
 #define SOCKSHIM_CONFIG_H
 
@@ -9,8 +11,8 @@
 #define CONFIG_EVERYWHERE_FILE "/etc/sockshim/system.conf"
 
 /*
- * Feeds the file to `c`. 0; -EINVAL with c->error set; -ENOENT (and c->error set) if it is not there.
- * System calls of sys.h only, no allocation.
+ * Feeds the file to `c`. 0; -EINVAL with c->error set; -ENOENT (and c->error set) if it is not
+ * there. System calls of sys.h only, no allocation.
  */
 int config_file(struct conf *c, const char *path);
 
@@ -25,9 +27,9 @@ int config_environment(struct conf *c, char *const *env);
 int config_rest(struct conf *c, char *const *env, const char *file);
 
 /*
- * For the library in /etc/ld.so.preload, which nobody has asked for in this process: no environment,
- * no file of the user's. CONFIG_EVERYWHERE_FILE, then CONFIG_SYSTEM_FILE; -ENOENT if the first is
- * not there, and nothing has been read.
+ * For the library in /etc/ld.so.preload, which nobody has asked for in this process: no
+ * environment, no file of the user's. CONFIG_EVERYWHERE_FILE, then CONFIG_SYSTEM_FILE; -ENOENT if
+ * the first is not there, and nothing has been read.
  */
 int config_everywhere(struct conf *c);
 

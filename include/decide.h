@@ -15,18 +15,18 @@ enum call_kind {
 	CALL_SEND,    /* a send with a destination address */
 	CALL_BIND,
 	CALL_LISTEN, /* `to` is the socket's own address */
-	CALL_OPTION, /* setsockopt(): level and option that make the kernel send, or send elsewhere */
-	CALL_LOOKUP,  /* a question for `name`, or for the name of `to` */
+	CALL_OPTION, /* setsockopt() by which the kernel sends, or sends elsewhere: level, option */
+	CALL_LOOKUP, /* a question for `name`, or for the name of `to` */
 	CALL_INHERIT, /* a connected socket that the program did not make; `to`: its peer */
 	CALL_ACCEPT,  /* a connection that came in; `to`: its peer */
 };
 
 struct call {
-	uint8_t kind; /* enum call_kind */
-	int domain;   /* AF_* of the socket where known, else of the address; AF_UNSPEC */
-	int type;     /* SOCK_*, without SOCK_CLOEXEC and SOCK_NONBLOCK; 0 unknown */
-	int protocol; /* IPPROTO_* as SO_PROTOCOL gives it; for CALL_SOCKET as given by the program */
-	int family;   /* sa_family of `to` as given */
+	uint8_t kind;	   /* enum call_kind */
+	int domain;	   /* AF_* of the socket where known, else of the address; AF_UNSPEC */
+	int type;	   /* SOCK_*, without SOCK_CLOEXEC and SOCK_NONBLOCK; 0 unknown */
+	int protocol;	   /* IPPROTO_* of SO_PROTOCOL; for CALL_SOCKET as given by the program */
+	int family;	   /* sa_family of `to` as given */
 	int level, option; /* CALL_OPTION */
 	bool has_to;	   /* `to` is filled in (AF_INET and AF_INET6 only) */
 	bool is_virtual;   /* `to` lies in a virtual network */
@@ -39,12 +39,15 @@ struct call {
 };
 
 /*
- * call.c: fills in family, and of an inet address `to`; `domain` must be there, AF_UNSPEC if it is not
- * known. AF_UNSPEC counts as AF_INET but in connect(2). 0, or -EINVAL: it is too short.
+ * call.c: fills in family, and of an inet address `to`; `domain` must be there, AF_UNSPEC if it is
+ * not known. AF_UNSPEC counts as AF_INET but in connect(2). 0, or -EINVAL: it is too short.
  */
 int call_to(struct call *c, const struct sockaddr_storage *sa, size_t len);
 
-/* What the kernel says of an address of `family` on a socket of `domain`: 0, -EINVAL, -EAFNOSUPPORT. */
+/*
+ * What the kernel says of an address of `family` on a socket of `domain`: 0, -EINVAL,
+ * -EAFNOSUPPORT.
+ */
 int call_family(int domain, int type, int family, size_t len);
 
 /* Effective user and groups, the supplementary ones among them. */
@@ -56,9 +59,9 @@ struct ids {
 };
 
 enum verdict {
-	VERDICT_PASS,  /* the kernel may do it as it stands */
-	VERDICT_PROXY, /* through decision.proxy */
-	VERDICT_ANSWER, /* a lookup, or what asks a DNS server: answered here, with a virtual address */
+	VERDICT_PASS,	/* the kernel may do it as it stands */
+	VERDICT_PROXY,	/* through decision.proxy */
+	VERDICT_ANSWER, /* a lookup or a question: answered here, with a virtual address */
 	VERDICT_NARROW, /* bind, listen: on loopback instead of on every address (inbound.h) */
 	VERDICT_REFUSE, /* decision.error */
 };

@@ -16,7 +16,7 @@ enum event_kind {
 	EVENT_END,	 /* it is open (error 0) or has failed: cookie, error, sent, received */
 	EVENT_DIRECT,	 /* a connect that policy let pass: cookie, to, tcp */
 	EVENT_ATTEMPT,	 /* what was stopped: call, nr, reason, target, place */
-	EVENT_UNCOVERED, /* a program that is not covered: target is its path, reason a program_kind */
+	EVENT_UNCOVERED, /* a program that is not: target is its path, reason a program_kind */
 	EVENT_UNSEEN,	 /* a process that the guard could not look into: its calls failed */
 };
 
@@ -40,8 +40,8 @@ struct event {
 };
 
 /*
- * event_fill.c: what an event says, whoever saw it, of a stream that begins on socket `fd`; of a call that
- * was let pass; of one that was stopped. And its target in words.
+ * event_fill.c: what an event says, whoever saw it, of a stream that begins on socket `fd`; of a
+ * call that was let pass; of one that was stopped. And its target in words.
  */
 #define EVENT_TARGET 320
 struct call;
@@ -59,13 +59,16 @@ struct events; /* events_size() bytes of zeroed memory, aligned to 64 */
 
 size_t events_size(void);
 
-/* Adds one; e->text is not read. What does not fit is cut; when there is no room it is lost, counted. */
+/*
+ * Adds one; e->text is not read. What does not fit is cut; when there is no room it is lost,
+ * counted.
+ */
 void events_add(struct events *t, const struct event *e, const char *exe, const char *target,
 		const char *module);
 
 /*
- * For the one reader: takes the oldest one out. False: there is none that is ready. `skip`: one that
- * has been unready since the reader last looked counts as lost (its writer was killed).
+ * For the one reader: takes the oldest one out. False: there is none that is ready. `skip`: one
+ * that has been unready since the reader last looked counts as lost (its writer was killed).
  */
 bool events_take(struct events *t, struct event *out, bool skip);
 

@@ -29,7 +29,10 @@ const char *guard_error(int error);
 /* What of the kernel's newer help is there, in words for --check. */
 const char *guard_grade(void);
 
-/* Tries whether names can be answered to who asks from a socket that is not connected: NULL, or why not. */
+/*
+ * Tries whether names can be answered to who asks from a socket that is not connected: NULL, or why
+ * not.
+ */
 const char *guard_lacks_names(void);
 
 /* Draws the gate's address for a session, and builds the filter. */

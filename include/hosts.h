@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hosts.h - /etc/hosts as hosts(5) and glibc's nss_files read it: `address canonical alias… # comment`.
+ * hosts.h - /etc/hosts as hosts(5) and glibc's nss_files read it: `address canonical alias… #
+ * comment`.
  *
- * The text is handed over in pieces of whole lines; no file is opened. Names compare without case, and
- * one trailing dot of the name asked for is dropped. Lines that glibc ignores are ignored. Pure.
+ * The text is handed over in pieces of whole lines; no file is opened. Names compare without case,
+ * and one trailing dot of the name asked for is dropped. Lines that glibc ignores are ignored.
+ * Pure.
  */
 #ifndef SOCKSHIM_HOSTS_H
 #define SOCKSHIM_HOSTS_H
@@ -30,15 +32,16 @@ static inline void hosts_clear(struct hosts *h)
 }
 
 /*
- * How many bytes of `data` are whole lines, for a file that is read piece by piece: give these to the
- * functions below and keep the rest. 0 if there is no newline.
+ * How many bytes of `data` are whole lines, for a file that is read piece by piece: give these to
+ * the functions below and keep the rest. 0 if there is no newline.
  */
 size_t hosts_whole(const char *data, size_t len);
 
 /*
- * Adds the addresses of `name` that `data` has, in the order of its lines, up to HOSTS_ADDRS, and what
- * else its lines call it as aliases; hosts_clear() *h before the first piece. `family`: AF_UNSPEC,
- * AF_INET (then ::1 counts as 127.0.0.1, as in glibc) or AF_INET6 (then dotted quads do not count).
+ * Adds the addresses of `name` that `data` has, in the order of its lines, up to HOSTS_ADDRS, and
+ * what else its lines call it as aliases; hosts_clear() *h before the first piece. `family`:
+ * AF_UNSPEC, AF_INET (then ::1 counts as 127.0.0.1, as in glibc) or AF_INET6 (then dotted quads do
+ * not count).
  */
 void hosts_find(struct hosts *h, const char *data, size_t len, const char *name, size_t name_len,
 		int family);

@@ -10,9 +10,9 @@
 #include "session.h"
 
 /*
- * May this process have the descriptor? Fills in what was asked and what was decided. Passed: what is
- * no socket, local families, listeners, streams of the session, connections to loopback or to a proxy,
- * and what the program could have made itself.
+ * May this process have the descriptor? Fills in what was asked and what was decided. Passed: what
+ * is no socket, local families, listeners, streams of the session, connections to loopback or to a
+ * proxy, and what the program could have made itself.
  */
 enum verdict inherit_judge(const struct session *s, int fd, struct call *c, struct decision *d);
 

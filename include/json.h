@@ -2,9 +2,10 @@
 /*
  * json.h - JSON (RFC 8259) on one line, over given memory. Pure.
  *
- * Strings are any bytes. What is UTF-8 stands as it is; control characters are escaped; a byte that is
- * no UTF-8 becomes the lone surrogate U+DC00 + byte ("\udcff"), as Python's surrogateescape has it,
- * and json_text_of() gives the byte back. So any name survives, and a terminal is never steered.
+ * Strings are any bytes. What is UTF-8 stands as it is; control characters are escaped; a byte that
+ * is no UTF-8 becomes the lone surrogate U+DC00 + byte ("\udcff"), as Python's surrogateescape has
+ * it, and json_text_of() gives the byte back. So any name survives, and a terminal is never
+ * steered.
  */
 #ifndef SOCKSHIM_JSON_H
 #define SOCKSHIM_JSON_H

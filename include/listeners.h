@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * listeners.h - files that processes of a session have bound Unix sockets to. In memory that a session
- * shares; zeroed memory is empty.
+ * listeners.h - files that processes of a session have bound Unix sockets to. In memory that a
+ * session shares; zeroed memory is empty.
  */
 #ifndef SOCKSHIM_LISTENERS_H
 #define SOCKSHIM_LISTENERS_H

@@ -11,7 +11,9 @@
 
 #define LOG_LINE 1024
 
-/* Remembers which file is stderr (fd 2), so that a later file of that number is never written to. */
+/*
+ * Remembers which file is stderr (fd 2), so that a later file of that number is never written to.
+ */
 void log_start(const struct settings *s);
 /* The settings, when they are known only later. */
 void log_set(const struct settings *s);

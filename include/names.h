@@ -41,8 +41,8 @@ void names_bound(struct names *t, const struct net *net);
 int names_find(struct names *t, const char *name, size_t len);
 
 /*
- * Copies the name of entry `index` (lower case, NUL-terminated, length returned); -ENOENT if there is
- * none.
+ * Copies the name of entry `index` (lower case, NUL-terminated, length returned); -ENOENT if there
+ * is none.
  */
 int names_get(const struct names *t, uint32_t index, char out[static NAME_MAX_LEN + 1]);
 
@@ -50,8 +50,8 @@ int names_get(const struct names *t, uint32_t index, char out[static NAME_MAX_LE
 uint32_t names_count(const struct names *t);
 
 /*
- * The virtual address of entry `index` in `net` (port 0); false if the network is too small. `turn`: the
- * place of entry 0 in the network; the others follow, and go on at its beginning.
+ * The virtual address of entry `index` in `net` (port 0); false if the network is too small.
+ * `turn`: the place of entry 0 in the network; the others follow, and go on at its beginning.
  */
 bool names_addr(const struct net *net, uint32_t turn, uint32_t index, struct addr *out);
 

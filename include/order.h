@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* order.h - the order in which a host's addresses should be tried: RFC 3484 §6, as glibc has it. Pure. */
+/*
+ * order.h - the order in which a host's addresses should be tried: RFC 3484 §6, as glibc has it.
+ * Pure.
+ */
 #ifndef SOCKSHIM_ORDER_H
 #define SOCKSHIM_ORDER_H
 

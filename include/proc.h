@@ -9,7 +9,9 @@
 
 #define PROC_SELF (-1)
 
-/* "/proc/TASK" and `rest`. 0 is no task: the kernel says so of who is outside of our PID namespace. */
+/*
+ * "/proc/TASK" and `rest`. 0 is no task: the kernel says so of who is outside of our PID namespace.
+ */
 void proc_path(char path[static PROC_PATH], int32_t task, const char *rest);
 
 /* The same with a number behind it: 7, "/fd/", 3 is "/proc/7/fd/3". */

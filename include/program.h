@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* program.h - can the library be loaded into a program? ELF, mode and capabilities, before it runs. */
+/*
+ * program.h - can the library be loaded into a program? ELF, mode and capabilities, before it runs.
+ */
 #ifndef SOCKSHIM_PROGRAM_H
 #define SOCKSHIM_PROGRAM_H
 
@@ -19,8 +21,9 @@ enum program_kind {
 };
 
 /*
- * Pure (core/elf.c): judges the first `len` bytes (4096 are enough for every usual program) of a file;
- * `interp` gets PT_INTERP's or the "#!" line's path, "" if none. `len` < the file's headers: UNKNOWN.
+ * Pure (core/elf.c): judges the first `len` bytes (4096 are enough for every usual program) of a
+ * file; `interp` gets PT_INTERP's or the "#!" line's path, "" if none. `len` < the file's headers:
+ * UNKNOWN.
  */
 enum program_kind elf_judge(const uint8_t *data, size_t len, char interp[static 256]);
 

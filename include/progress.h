@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * progress.h - the table of streams whose handshake is not over, or whose failure the program has not
- * seen yet, keyed by socket cookie, in memory shared by a session.
+ * progress.h - the table of streams whose handshake is not over, or whose failure the program has
+ * not seen yet, keyed by socket cookie, in memory shared by a session.
  *
  * A stream's state is worked on by one thread at a time, in any process that has the socket. Nobody
  * waits for a lock: who does not get it says "still pending". The lock holds its owner's thread id,
@@ -52,8 +52,8 @@ struct progresses; /* progresses_size() bytes of zeroed memory, aligned to 64 */
 size_t progresses_size(void);
 
 /*
- * What each process of the session looks at before and after each call, so that it learns of streams
- * that others begin on sockets which it has, too.
+ * What each process of the session looks at before and after each call, so that it learns of
+ * streams that others begin on sockets which it has, too.
  */
 struct progress_news {
 	/* Grows with each stream on a socket that more than one process may have; even. */
@@ -66,9 +66,9 @@ const struct progress_news *progresses_news(const struct progresses *t);
 uint32_t progresses_tell(struct progresses *t);
 
 /*
- * How often sockets may have got to another process so far; progresses_spread() adds one. Either who
- * puts a stream into the table and then asks sees that it has grown, or who has made it grow and then
- * looks finds the stream.
+ * How often sockets may have got to another process so far; progresses_spread() adds one. Either
+ * who puts a stream into the table and then asks sees that it has grown, or who has made it grow
+ * and then looks finds the stream.
  */
 uint32_t progresses_spreads(struct progresses *t);
 void progresses_spread(struct progresses *t);

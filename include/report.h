@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * report.h - what a controller is told of a stream or an attempt: from a structure to the line, where
- * lines go, and from a controller's answer back. Pure.
+ * report.h - what a controller is told of a stream or an attempt: from a structure to the line,
+ * where lines go, and from a controller's answer back. Pure.
  */
 #ifndef SOCKSHIM_REPORT_H
 #define SOCKSHIM_REPORT_H
@@ -47,7 +47,9 @@ struct report {
 	const char *call, *reason, *target, *from;
 };
 
-/* Writes the line, with its newline; its length. What does not fit is left out, and "cut" says so. */
+/*
+ * Writes the line, with its newline; its length. What does not fit is left out, and "cut" says so.
+ */
 size_t report_print(const struct report *r, char out[static REPORT_LINE]);
 
 /* Where reports go. */
@@ -60,7 +62,9 @@ struct report_target {
 	const char *path; /* into the text; of a Unix socket "@name": an abstract one */
 };
 
-/* Reads unix:PATH, tcp:HOST:PORT, fd:N or file:PATH. NULL, or what is wrong (static). "": nowhere. */
+/*
+ * Reads unix:PATH, tcp:HOST:PORT, fd:N or file:PATH. NULL, or what is wrong (static). "": nowhere.
+ */
 const char *report_target(const char *text, struct report_target *out);
 
 /* A controller's answer. */

@@ -3,11 +3,12 @@
  * seqlock.h - records in memory that processes share, written without locks. Pure.
  *
  * A record's `seq` is even at rest and odd while somebody writes; 0 means never written. A writer
- * claims the record by making it odd, and a reader believes what it copied only if `seq` was even and
- * has not moved meanwhile. A writer that is killed leaves it odd: that record is lost, nothing more.
+ * claims the record by making it odd, and a reader believes what it copied only if `seq` was even
+ * and has not moved meanwhile. A writer that is killed leaves it odd: that record is lost, nothing
+ * more.
  *
- * Fields are loaded with acquire and stored with release order: whoever sees one new field also sees
- * the odd `seq` before it. So there are no fences, which ThreadSanitizer cannot follow.
+ * Fields are loaded with acquire and stored with release order: whoever sees one new field also
+ * sees the odd `seq` before it. So there are no fences, which ThreadSanitizer cannot follow.
  */
 #ifndef SOCKSHIM_SEQLOCK_H
 #define SOCKSHIM_SEQLOCK_H
@@ -43,7 +44,9 @@ static inline bool seqlock_still(const uint32_t *seq, uint32_t was)
 	return SHARED_LOAD_RELAXED(seq) == was;
 }
 
-/* Writer: takes the record whose `seq` was seen as `was` (even). False: somebody else was faster. */
+/*
+ * Writer: takes the record whose `seq` was seen as `was` (even). False: somebody else was faster.
+ */
 static inline bool seqlock_claim(uint32_t *seq, uint32_t was)
 {
 	return !seqlock_odd(was) && shared_swap(seq, was, was + 1);

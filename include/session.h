@@ -3,8 +3,8 @@
  * session.h - what the processes of one sockshim command share: settings (mapped read-only), names
  * and streams (written by all, without locks).
  *
- * It is a file in /dev/shm, which every process of the session opens once, maps and closes again: no
- * descriptor stays in the programs, and programs that outlive the launcher still find it. Where
+ * It is a file in /dev/shm, which every process of the session opens once, maps and closes again:
+ * no descriptor stays in the programs, and programs that outlive the launcher still find it. Where
  * /dev/shm is missing or nearly full (a write to a page that cannot be had is SIGBUS) it is a memfd
  * of the launcher's instead, found through /proc/PID/fd/N, and ends with the launcher.
  */
@@ -38,12 +38,15 @@ struct session {
 	bool unprivileged; /* setuid programs get no privilege (PR_SET_NO_NEW_PRIVS) */
 	uint16_t library;  /* see session_library() */
 	struct settings settings;
-	/* names, progresses, streams, attempts, lookups and listeners, events follow, each on pages of its own */
+	/*
+	 * names, progresses, streams, attempts, lookups and listeners, events follow, each on pages
+	 * of its own
+	 */
 };
 
 /*
- * Makes a session of `settings`, with or without room for events; `name` gets the value for SESSION_ENV.
- * Removes files of earlier sessions of the same user that nobody has mapped any more.
+ * Makes a session of `settings`, with or without room for events; `name` gets the value for
+ * SESSION_ENV. Removes files of earlier sessions of the same user that nobody has mapped any more.
  * Returns the mapping with all of it writable, or NULL with *error = -errno.
  */
 struct session *session_create(const struct settings *settings, bool audited,
@@ -67,8 +70,8 @@ void session_set_library(struct session *s, const char *path);
 const char *session_library(const struct session *s);
 
 /*
- * Maps the session that `name` (SESSION_ENV's value) stands for, settings read-only.
- * NULL with *error: -EPROTO for anything that is not a session of this very version, else as open(2).
+ * Maps the session that `name` (SESSION_ENV's value) stands for, settings read-only. NULL with
+ * *error: -EPROTO for anything that is not a session of this very version, else as open(2).
  */
 struct session *session_open(const char *name, int *error);
 
@@ -86,8 +89,8 @@ void session_end(struct session *s, const char *name);
 struct names *session_names(const struct session *s);
 
 /*
- * The place of the first virtual address in its network, another one in each session: an address that a
- * program keeps on disk hardly stands for another name in the next.
+ * The place of the first virtual address in its network, another one in each session: an address
+ * that a program keeps on disk hardly stands for another name in the next.
  */
 static inline uint32_t session_turn(const struct session *s)
 {

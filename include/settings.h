@@ -80,8 +80,8 @@ struct settings {
 #define SETTING(field, key, type, choices, def, match, help) SETTING_##type field;
 #include "settings.def"
 #undef SETTING
-	bool asks_ids; /* a Match block has user or group */
-	bool everywhere; /* loaded by /etc/ld.so.preload: what a block says of a whole program counts */
+	bool asks_ids;	 /* a Match block has user or group */
+	bool everywhere; /* by /etc/ld.so.preload: what a block says of a whole program counts */
 	uint16_t proxy_count, rule_count, pattern_count, text_used;
 	/* Each is used from its beginning: the first bytes of text share the page of the above. */
 	char text[SETTINGS_TEXT + SETTINGS_PATH]; /* text[0] is NUL: offset 0 is "" */

@@ -9,8 +9,8 @@
  *
  *	socks_begin(&s, &rq);
  *	for (;;) switch (socks_next(&s)) {
- *	case SOCKS_SEND:    n = socks_output(&s, &rq, buf); sent = send(...); socks_sent(&s, &rq, sent);
- *	case SOCKS_RECEIVE: n = recv(fd, buf, socks_want(&s)); socks_input(&s, &rq, buf, n, &answer);
+ *	case SOCKS_SEND:    n = send(fd, buf, socks_output(&s, &rq, buf)); socks_sent(&s, &rq, n);
+ *	case SOCKS_RECEIVE: n = recv(fd, buf, socks_want(&s)); socks_input(&s, &rq, buf, n, &a);
  *	case SOCKS_DONE:    the tunnel is up, or the answer is there
  *	case SOCKS_FAILED:  s.error is the errno, socks_words(&s) says why
  *	}
@@ -50,8 +50,8 @@ struct socks_request {
 enum socks_step { SOCKS_SEND, SOCKS_RECEIVE, SOCKS_DONE, SOCKS_FAILED };
 
 /*
- * Opaque to callers but for the fields with a comment. Zeroed memory is a machine that has not begun:
- * it wants nothing, and it may fail (the proxy cannot be reached).
+ * Opaque to callers but for the fields with a comment. Zeroed memory is a machine that has not
+ * begun: it wants nothing, and it may fail (the proxy cannot be reached).
  */
 struct socks {
 	uint8_t phase;
@@ -77,9 +77,9 @@ struct socks_answer {
 
 /*
  * Starts a machine. A request that must never be sent (name empty, over 255 bytes or with a space,
- * NUL or other control character; user or password of length 0; user with a NUL in SOCKS4a;
- * RESOLVE without a name; RESOLVE_PTR with a name or over SOCKS4a; 0.0.0.1 to 0.0.0.255 over SOCKS4a,
- * which means "a name follows"; an IPv6 literal over SOCKS4a) leaves it in SOCKS_FAILED with EINVAL
+ * NUL or other control character; user or password of length 0; user with a NUL in SOCKS4a; RESOLVE
+ * without a name; RESOLVE_PTR with a name or over SOCKS4a; 0.0.0.1 to 0.0.0.255 over SOCKS4a, which
+ * means "a name follows"; an IPv6 literal over SOCKS4a) leaves it in SOCKS_FAILED with EINVAL
  * (EAFNOSUPPORT for the IPv6 literal).
  */
 void socks_begin(struct socks *s, const struct socks_request *rq);
@@ -105,10 +105,10 @@ void socks_sent(struct socks *s, const struct socks_request *rq, size_t n);
 size_t socks_want(const struct socks *s);
 
 /*
- * Takes `n` (1..socks_want()) bytes that were read. `answer` is gathered in place: pass the same one,
- * or NULL, to every call of a handshake; it means something in SOCKS_DONE only. After RESOLVE and
- * RESOLVE_PTR it is never of type 0, nor a name that is empty or has a NUL in it (EPROTO instead).
- * Splitting the input differently never changes the result.
+ * Takes `n` (1..socks_want()) bytes that were read. `answer` is gathered in place: pass the same
+ * one, or NULL, to every call of a handshake; it means something in SOCKS_DONE only. After RESOLVE
+ * and RESOLVE_PTR it is never of type 0, nor a name that is empty or has a NUL in it (EPROTO
+ * instead). Splitting the input differently never changes the result.
  */
 void socks_input(struct socks *s, const struct socks_request *rq, const uint8_t *data, size_t n,
 		 struct socks_answer *answer);
@@ -123,8 +123,8 @@ bool socks_requested(const struct socks *s, const struct socks_request *rq);
 void socks_eof(struct socks *s);
 
 /*
- * The deadline has passed (ETIMEDOUT), or the connection broke with `error`; a reset is an end of file.
- * Too late when over.
+ * The deadline has passed (ETIMEDOUT), or the connection broke with `error`; a reset is an end of
+ * file. Too late when over.
  */
 void socks_fail(struct socks *s, int error);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream.h - from a socket to a tunnel, stepwise: connect to the proxy, then the SOCKS handshake, on
- * the program's own descriptor. Never waits: stream_step() does what can be done now and says what to
- * wait for. The state holds no pointer, so that it may lie in memory shared by processes.
+ * stream.h - from a socket to a tunnel, stepwise: connect to the proxy, then the SOCKS handshake,
+ * on the program's own descriptor. Never waits: stream_step() does what can be done now and says
+ * what to wait for. The state holds no pointer, so that it may lie in memory shared by processes.
  */
 #ifndef SOCKSHIM_STREAM_H
 #define SOCKSHIM_STREAM_H
@@ -64,12 +64,15 @@ void stream_init(struct stream *st, const struct session *s, const struct decisi
 
 /*
  * Calls connect(2) on `fd` (of that domain; AF_UNIX if the proxy is so) to the proxy. 0: go on with
- * stream_step(); else -errno as connect(2) gives it (-EISCONN, -EALREADY, -EBADF, …): the stream has
- * not begun. -EAFNOSUPPORT: this socket's family cannot reach the proxy; it needs a replacement.
+ * stream_step(); else -errno as connect(2) gives it (-EISCONN, -EALREADY, -EBADF, …): the stream
+ * has not begun. -EAFNOSUPPORT: this socket's family cannot reach the proxy; it needs a
+ * replacement.
  */
 int stream_start(struct stream *st, const struct session *s, int fd, int domain);
 
-/* The family of a socket that reaches the proxy in the place of one of `domain`; 0: that one does. */
+/*
+ * The family of a socket that reaches the proxy in the place of one of `domain`; 0: that one does.
+ */
 int stream_family(const struct proxy *p, int domain);
 
 /* The proxy's address for a socket of `domain`: its length, or -EAFNOSUPPORT. */
@@ -79,9 +82,9 @@ int stream_address(const struct proxy *p, int domain, struct sockaddr_storage *t
 int stream_refusal(int error);
 
 /*
- * Does what can be done without waiting. Returns POLLIN or POLLOUT: call again when the descriptor is
- * so; POLLPRI (which never comes): call again at the deadline, or when reporter_fd() can be read; 0: the
- * tunnel is open; -errno: it failed, and the socket has been shut down both ways.
+ * Does what can be done without waiting. Returns POLLIN or POLLOUT: call again when the descriptor
+ * is so; POLLPRI (which never comes): call again at the deadline, or when reporter_fd() can be
+ * read; 0: the tunnel is open; -errno: it failed, and the socket has been shut down both ways.
  * `answer` is for RESOLVE and RESOLVE_PTR, else NULL. Checks the deadline by itself.
  */
 int stream_step(struct stream *st, const struct session *s, int fd, struct socks_answer *answer);
@@ -96,9 +99,9 @@ void stream_unbound(const struct session *s, int fd);
 int stream_abort(struct stream *st, int fd, int error);
 
 /*
- * Makes a disconnected TCP socket look like one whose connect(2) was refused: ERR, HUP,
- * IN and OUT in poll(2), ECONNREFUSED in SO_ERROR. No packet but over loopback, to a port that nobody
- * can have. False if it cannot be had: no loopback.
+ * Makes a disconnected TCP socket look like one whose connect(2) was refused: ERR, HUP, IN and OUT
+ * in poll(2), ECONNREFUSED in SO_ERROR. No packet but over loopback, to a port that nobody can
+ * have. False if it cannot be had: no loopback.
  */
 bool stream_refuse(int fd);
 

@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 /*
- * Looks for the function at `offset` of a file whose whole contents are `data`: in .symtab, and where
- * that is missing in .dynsym. `name` gets its name, cut at `size`; *into how far in it the place is.
- * False: none is known (stripped, another word size or byte order, not ELF).
+ * Looks for the function at `offset` of a file whose whole contents are `data`: in .symtab, and
+ * where that is missing in .dynsym. `name` gets its name, cut at `size`; *into how far in it the
+ * place is. False: none is known (stripped, another word size or byte order, not ELF).
  */
 bool symbol_find(const uint8_t *data, size_t len, uint64_t offset, char *name, size_t size,
 		 uint64_t *into);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * sys.h - system calls without libc: no errno, no cancellation, no lock, no PLT. Each returns what
- * the kernel returns, -errno on failure. Usable before constructors, in signal handlers, after vfork.
+ * the kernel returns, -errno on failure. Usable before constructors, in signal handlers, after
+ * vfork.
  */
 #ifndef SOCKSHIM_SYS_H
 #define SOCKSHIM_SYS_H
@@ -57,8 +58,9 @@ static inline long sys_call(long nr, long a, long b, long c, long d, long e, lon
 	sys_call(nr, SYS_ARG(a), SYS_ARG(b), SYS_ARG(c), SYS_ARG(d), SYS_ARG(e), SYS_ARG(f))
 
 /*
- * For arrays that hardly any process uses, or not to their end: the linker puts them behind all other
- * variables, so that those share the page that every process writes to anyway; the first of order 1.
+ * For arrays that hardly any process uses, or not to their end: the linker puts them behind all
+ * other variables, so that those share the page that every process writes to anyway; the first of
+ * order 1.
  */
 #define LARGE(order) __attribute__((section(".bss.zlarge" #order)))
 /* The same for what does not begin as zeros. */
@@ -103,8 +105,8 @@ uint64_t sys_now(void);
 long sys_slurp(const char *path, char *buf, size_t size);
 
 /*
- * Calls `each` for every entry of a directory that is a number; not, if the entries are this process's
- * `own` descriptors, for the one that it reads by. 0 or -errno.
+ * Calls `each` for every entry of a directory that is a number; not, if the entries are this
+ * process's `own` descriptors, for the one that it reads by. 0 or -errno.
  */
 int sys_each_number(const char *path, int own, void (*each)(int n, void *arg), void *arg);
 

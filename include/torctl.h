@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * torctl.h - Tor's control protocol as bytes (control-spec): a push parser for what Tor says, a builder
- * for commands, quoting. Pure: no I/O, no allocation.
+ * torctl.h - Tor's control protocol as bytes (control-spec): a push parser for what Tor says, a
+ * builder for commands, quoting. Pure: no I/O, no allocation.
  *
  *	torctl_init(&t, buffer, size);
  *	while (len) {
@@ -30,7 +30,7 @@ enum torctl_item {
 };
 
 struct torctl {
-	char *text; /* the line without code and end, NUL-terminated; until the next torctl_feed() */
+	char *text;    /* the line without code and end, with a NUL; until torctl_feed() */
 	size_t len;    /* bytes of it; there may be a NUL in it */
 	unsigned code; /* 100..999; in data that of the line before */
 	/* private */
@@ -50,7 +50,10 @@ size_t torctl_feed(struct torctl *t, const char *data, size_t len, enum torctl_i
 /* What a code means, "unrecognized entity" for 552 (control-spec §4); static. */
 const char *torctl_words(unsigned code);
 
-/* A word of a line: `KEY=value`, `KEY="quoted value"`, or without a key `value` or `"quoted value"`. */
+/*
+ * A word of a line: `KEY=value`, `KEY="quoted value"`, or without a key `value` or `"quoted
+ * value"`.
+ */
 struct torctl_word {
 	const char *key, *value; /* not NUL-terminated; the value with its quotes */
 	size_t key_len, value_len;
@@ -58,8 +61,8 @@ struct torctl_word {
 };
 
 /*
- * Takes the next word of the `*len` bytes at `*at` and steps over it and the blanks behind it. False
- * at the end. A quote that is not closed ends with the line.
+ * Takes the next word of the `*len` bytes at `*at` and steps over it and the blanks behind it.
+ * False at the end. A quote that is not closed ends with the line.
  */
 bool torctl_word(const char **at, size_t *len, struct torctl_word *w);
 
@@ -76,8 +79,9 @@ size_t torctl_value(const struct torctl_word *w, char *out, size_t size);
 bool torctl_find(const char *text, size_t len, const char *key, char *out, size_t size);
 
 /*
- * Commands: begin with bytes_out_init() and the verb as text, add words, and end it. A word that must
- * not be sent (empty, with a blank, quote or control byte) sets `overflow`; so does a key like that.
+ * Commands: begin with bytes_out_init() and the verb as text, add words, and end it. A word that
+ * must not be sent (empty, with a blank, quote or control byte) sets `overflow`; so does a key like
+ * that.
  */
 void torctl_put_word(struct bytes_out *o, const char *word);
 void torctl_put_pair(struct bytes_out *o, const char *key,
@@ -88,7 +92,10 @@ void torctl_put_quoted(struct bytes_out *o, const void *text,
 /* CR LF. */
 void torctl_put_line_end(struct bytes_out *o);
 
-/* Data of a command whose verb begins with '+': lines end with CR LF, dots are stuffed, a dot ends it. */
+/*
+ * Data of a command whose verb begins with '+': lines end with CR LF, dots are stuffed, a dot ends
+ * it.
+ */
 void torctl_put_data(struct bytes_out *o, const char *text, size_t len);
 
 #endif

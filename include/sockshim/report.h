@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * report.h - what a controller needs to know of sockshim's reports, see sockshim-report(7). A report is
- * one JSON object on one line.
+ * report.h - what a controller needs to know of sockshim's reports, see sockshim-report(7). A
+ * report is one JSON object on one line.
  */
 #ifndef SOCKSHIM_REPORT_PUBLIC_H
 #define SOCKSHIM_REPORT_PUBLIC_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* conf.c - configuration lines to settings: lines, keys and blocks. */
 #include <errno.h>
 #include <string.h>
@@ -308,7 +308,9 @@ int conf_set(struct conf *c, const char *origin, const char *key, const char *va
 	return take_pair(c, key, value);
 }
 
-/* The value of an option: all that is left, or one word in double quotes. NULL, or what is wrong. */
+/*
+ * The value of an option: all that is left, or one word in double quotes. NULL, or what is wrong.
+ */
 static const char *option_value(char *at, char **value)
 {
 	const char *wrong;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* conf_finish.c - defaults, and the checks that need more than one setting. */
 #include <errno.h>
 #include <string.h>

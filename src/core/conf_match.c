@@ -1,10 +1,13 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* conf_match.c - Match lines: rules and their patterns; globs. */
 #include <string.h>
 
 #include "conf_parts.h"
 
-/* On a mismatch the last '*' takes one more byte: no recursion, at most strlen(pattern) * len steps. */
+/*
+ * On a mismatch the last '*' takes one more byte: no recursion, at most strlen(pattern) * len
+ * steps.
+ */
 bool conf_glob(const char *pattern, const char *text, size_t len)
 {
 	const char *end = text + len, *star = NULL, *resume = text;

@@ -26,8 +26,8 @@ const char *conf_add_text(struct settings *s, const char *text, uint16_t *offset
 const char *conf_add_proxy(struct settings *s, const struct proxy *p, uint8_t *index);
 
 /*
- * The next word of a line, taken apart in place: *word is NUL-terminated, its quotes and escapes are
- * gone, *at moves behind it. NULL, or what is wrong; at the end (or a comment) *word is NULL.
+ * The next word of a line, taken apart in place: *word is NUL-terminated, its quotes and escapes
+ * are gone, *at moves behind it. NULL, or what is wrong; at the end (or a comment) *word is NULL.
  */
 const char *conf_word(char **at, char **word);
 
@@ -46,7 +46,10 @@ bool conf_is_control(char c);
 /* Reads up to `max` as a decimal number of digits only. */
 bool conf_number(const char *text, size_t len, uint32_t max, uint32_t *out);
 
-/* Gives a setting that nobody has made its default. Every process does it: the key is not looked up. */
+/*
+ * Gives a setting that nobody has made its default. Every process does it: the key is not looked
+ * up.
+ */
 int conf_default(struct conf *c, enum setting_id id);
 
 /* Formats the error and returns -EINVAL; `key` and `more` may be "". */

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* conf_print.c - settings and rules back to text that the parser reads. */
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* conf_value.c - words, and the values of settings by type. */
 #include <string.h>
 

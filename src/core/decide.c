@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * decide.c - policy: what becomes of one network call.
  *
@@ -123,9 +123,9 @@ static enum verdict direct(const struct call *c, struct decision *d, enum reason
 #define PORT_DNS 53
 
 /*
- * A question to a DNS server that no rule has a route for: an answer of ours, or no way. Datagrams are
- * refused as all others are (also those to a stub on loopback, but for Localhost direct). False: it
- * is none.
+ * A question to a DNS server that no rule has a route for: an answer of ours, or no way. Datagrams
+ * are refused as all others are (also those to a stub on loopback, but for Localhost direct).
+ * False: it is none.
  */
 static bool decide_question(const struct settings *s, const struct addr *to, enum reason r,
 			    struct decision *d)
@@ -251,8 +251,8 @@ static bool has_direct(const struct settings *s)
 /*
  * A bound socket cannot be bound again, so what will listen is best narrowed here: its address says
  * then where it is. But it may as well be a client that picks its source address, and from loopback
- * it would reach no proxy (nor, with port 0, a rule's Direct destination) elsewhere: then it passes, and
- * listen() confines it.
+ * it would reach no proxy (nor, with port 0, a rule's Direct destination) elsewhere: then it
+ * passes, and listen() confines it.
  */
 static enum verdict bind_stream(const struct settings *s, const struct call *c, struct decision *d)
 {

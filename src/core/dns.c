@@ -38,8 +38,8 @@ static struct header get_header(struct bytes_in *in)
 }
 
 /*
- * Copies the name at in->at, in->at moves behind it. A pointer leads before the place where its part
- * of the name began, so each is smaller than the last. False if there is no name.
+ * Copies the name at in->at, in->at moves behind it. A pointer leads before the place where its
+ * part of the name began, so each is smaller than the last. False if there is no name.
  */
 static bool get_name(struct bytes_in *in, const uint8_t *message, struct bytes_out *wire)
 {

@@ -1,5 +1,8 @@
-// SPDX-License-Identifier: MIT
-/* doors.c - which Unix sockets and names on D-Bus are closed: those of who looks names up for others. */
+/* SPDX-License-Identifier: MIT */
+/*
+ * doors.c - which Unix sockets and names on D-Bus are closed: those of who looks names up for
+ * others.
+ */
 #include "doors.h"
 
 #include <stdint.h>
@@ -63,7 +66,10 @@ bool doors_hides(const char *list, const char *path, size_t len)
 	       closes(list, text, n, true);
 }
 
-/* The length of the string of D-Bus at `at`: 32 bits of either order, its bytes, NUL. 0: it is none. */
+/*
+ * The length of the string of D-Bus at `at`: 32 bits of either order, its bytes, NUL. 0: it is
+ * none.
+ */
 static size_t string_len(const uint8_t *at, size_t room)
 {
 	size_t high = (size_t)at[-4] << 24 | (size_t)at[-3] << 16 | (size_t)at[-2] << 8 | at[-1];

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* elf.c - what the first bytes of a program say about it: its loader, its machine, its "#!" line. */
+/*
+ * elf.c - what the first bytes of a program say about it: its loader, its machine, its "#!" line.
+ */
 #include <elf.h>
 #include <string.h>
 
@@ -41,7 +43,9 @@ static int inside(uint64_t at, uint64_t size, size_t len)
 	return at <= len && size <= len - at;
 }
 
-/* binfmt_elf takes PT_INTERP only if its last byte is the NUL; a longer path than ours is unusual. */
+/*
+ * binfmt_elf takes PT_INTERP only if its last byte is the NUL; a longer path than ours is unusual.
+ */
 static enum program_kind judge_interp(const uint8_t *data, size_t len, const Elf64_Phdr *ph,
 				      char interp[static 256])
 {

@@ -64,7 +64,9 @@ static bool same_name(const struct text *word, const char *name, size_t len)
 	return true;
 }
 
-/* Is the name one of the line's? `line` stands behind its address; the canonical name comes first. */
+/*
+ * Is the name one of the line's? `line` stands behind its address; the canonical name comes first.
+ */
 static bool line_has(struct text line, const char *name, size_t len)
 {
 	struct text word;

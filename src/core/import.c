@@ -1,9 +1,9 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * import.c - other tools' configuration files: lines, keys, and where each goes.
  *
- * Sources: torsocks.conf(5) of torsocks 2.4, the comments of proxychains-ng 4.16's proxychains.conf,
- * tsocks.conf(5) of tsocks 1.8.
+ * Sources: torsocks.conf(5) of torsocks 2.4, the comments of proxychains-ng 4.16's
+ * proxychains.conf, tsocks.conf(5) of tsocks 1.8.
  */
 #include "import_parts.h"
 

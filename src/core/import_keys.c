@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* import_keys.c - the keys of torsocks.conf, proxychains.conf and tsocks.conf. */
 #include <string.h>
 

@@ -103,8 +103,8 @@ static int32_t paired(struct reader *r, int32_t c)
 }
 
 /*
- * The next character of a string as bytes: their number; 0 at the closing quote, which is taken; -1 if
- * it is broken. A lone surrogate stands for a byte, or for nothing that there is.
+ * The next character of a string as bytes: their number; 0 at the closing quote, which is taken; -1
+ * if it is broken. A lone surrogate stands for a byte, or for nothing that there is.
  */
 static int next_bytes(struct reader *r, char out[static 4])
 {

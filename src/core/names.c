@@ -2,17 +2,18 @@
 /*
  * names.c - the table of virtual addresses: slots with names, and buckets that find a name's slot.
  *
- * A slot is given out once, in order, by counting; it is a seqlock record (seqlock.h). A bucket holds
- * a slot's number and 14 bits of the name's hash, so that a search seldom touches a wrong slot. The
- * slot says in which bucket it is listed: a bucket whose slot says otherwise is stale (the slot has
- * been written anew) and may be taken by anybody, with one compare-and-swap. Buckets never become
- * empty again, so an empty one ends a search; every search ends after PROBES buckets. The first of them are
- * of a few, on one page, with the first slots behind it: all that a session of some hundred names touches.
+ * A slot is given out once, in order, by counting; it is a seqlock record (seqlock.h). A bucket
+ * holds a slot's number and 14 bits of the name's hash, so that a search seldom touches a wrong
+ * slot. The slot says in which bucket it is listed: a bucket whose slot says otherwise is stale
+ * (the slot has been written anew) and may be taken by anybody, with one compare-and-swap. Buckets
+ * never become empty again, so an empty one ends a search; every search ends after PROBES buckets.
+ * The first of them are of a few, on one page, with the first slots behind it: all that a session
+ * of some hundred names touches.
  *
  * If two processes add one name at the same time there are two slots for it, and both are right. If
- * all buckets of a name are taken, it displaces another: the displaced slot's address still works, and
- * its name gets a second slot when it is asked for again. So many colliding names cost some memory,
- * and no name can be kept out by them.
+ * all buckets of a name are taken, it displaces another: the displaced slot's address still works,
+ * and its name gets a second slot when it is asked for again. So many colliding names cost some
+ * memory, and no name can be kept out by them.
  */
 #include <errno.h>
 #include <string.h>

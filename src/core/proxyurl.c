@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * proxyurl.c - proxy URLs: socks5://[user:password@]host[:port], socks4a://[user@]host[:port] and
  * tor://[user[:password]@]host[:port] (RFC 3986); socks5h:// is curl's word for socks5://.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* rules.c - which Match blocks apply to a call, and what they say. */
 #include "rules.h"
 

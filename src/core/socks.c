@@ -266,7 +266,10 @@ void socks_fail(struct socks *s, int error)
 {
 	if (is_over(s))
 		return;
-	/* Whether who closes is seen to end or to reset is chance: what it had not read makes it a reset. */
+	/*
+	 * Whether who closes is seen to end or to reset is chance: what it had not read makes it a
+	 * reset.
+	 */
 	if (error == ECONNRESET || error == EPIPE) {
 		socks_eof(s);
 		return;

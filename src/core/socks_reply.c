@@ -68,8 +68,8 @@ static void take_code(struct socks *s, const struct socks_request *rq, uint8_t c
 }
 
 /*
- * Tor refuses at once what SafeSocks or a SocksPort's flags forbid; if the request came early, that reply
- * takes the place of the one to greeting or password. It would have been a failure anyway.
+ * Tor refuses at once what SafeSocks or a SocksPort's flags forbid; if the request came early, that
+ * reply takes the place of the one to greeting or password. It would have been a failure anyway.
  */
 static bool take_early_code(struct socks *s, const struct socks_request *rq, uint8_t code)
 {
@@ -99,7 +99,9 @@ static void take_method(struct socks *s, const struct socks_request *rq, size_t 
 		socks_end(s, EPROTO, REASON_METHOD);
 }
 
-/* RFC 1929 §2. Its version is 1; servers that send SOCKS' own are let have their way, as curl does. */
+/*
+ * RFC 1929 §2. Its version is 1; servers that send SOCKS' own are let have their way, as curl does.
+ */
 static void take_auth(struct socks *s, const struct socks_request *rq, size_t at, uint8_t byte)
 {
 	if (!at && byte != 1 && byte != 5)
@@ -128,8 +130,8 @@ static void take_type(struct socks *s, uint8_t type)
 }
 
 /*
- * A name has no port: Tor sends 0, others that of the request. Any other belongs to a socket, of a server
- * that looks at no command and has connected to somewhere: its address is not the name's.
+ * A name has no port: Tor sends 0, others that of the request. Any other belongs to a socket, of a
+ * server that looks at no command and has connected to somewhere: its address is not the name's.
  */
 static void check_port(struct socks *s, const struct socks_request *rq, bool low, uint8_t byte)
 {
@@ -188,8 +190,8 @@ static void finish(struct socks *s, const struct socks_request *rq, struct socks
 }
 
 /*
- * RFC 1928 §6; RSV is not looked at: some servers leave anything there. But 5 0 5 0 is the answer to the
- * greeting, said twice, and no reply of type 0.
+ * RFC 1928 §6; RSV is not looked at: some servers leave anything there. But 5 0 5 0 is the answer
+ * to the greeting, said twice, and no reply of type 0.
  */
 static void take_reply5(struct socks *s, const struct socks_request *rq, size_t at, uint8_t byte,
 			struct socks_answer *answer)

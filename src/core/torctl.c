@@ -257,7 +257,10 @@ bool torctl_find(const char *text, size_t len, const char *key, char *out, size_
 
 /* ---- commands ---- */
 
-/* A word that Tor reads as one: no blank, no control byte, no quote that it would look for the end of. */
+/*
+ * A word that Tor reads as one: no blank, no control byte, no quote that it would look for the end
+ * of.
+ */
 static bool is_plain(const char *text)
 {
 	if (!*text)

@@ -2,10 +2,10 @@
 /*
  * audit.c - `sockshimctl audit`: the auditor, which `sockshim --audit` starts beside its command.
  *
- * It takes the session's events out as they come, hears from the kernel of sockets that end, lists the
- * open ones now and then, listens to Tor's control port if asked, and when the launcher tells that the
- * command has ended it judges, prints, and answers with the verdict. It is the launcher's child and in
- * a terminal session of its own; without its launcher it has nothing to say.
+ * It takes the session's events out as they come, hears from the kernel of sockets that end, lists
+ * the open ones now and then, listens to Tor's control port if asked, and when the launcher tells
+ * that the command has ended it judges, prints, and answers with the verdict. It is the launcher's
+ * child and in a terminal session of its own; without its launcher it has nothing to say.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,10 @@
 #ifndef SOCKSHIM_CTL_BESIDE_H
 #define SOCKSHIM_CTL_BESIDE_H
 
-/* The path of `sockshim` in the directory of this program; "sockshim" (PATH decides) if it is not there. */
+/*
+ * The path of `sockshim` in the directory of this program; "sockshim" (PATH decides) if it is not
+ * there.
+ */
 const char *beside_sockshim(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * check.c - `sockshimctl check`: what the launcher says of itself (sockshim --check), what the proxy
- * is and can do, and whether anything gets past the proxy.
+ * check.c - `sockshimctl check`: what the launcher says of itself (sockshim --check), what the
+ * proxy is and can do, and whether anything gets past the proxy.
  */
 #include <errno.h>
 #include <poll.h>
@@ -55,7 +55,9 @@ struct probe {
 	const char *error;
 };
 
-/* Connects and sends `len` bytes; reads up to `size` until the end of file or `enough`. -1: failed. */
+/*
+ * Connects and sends `len` bytes; reads up to `size` until the end of file or `enough`. -1: failed.
+ */
 static ssize_t exchange(struct probe *pr, const void *data, size_t len, void *reply, size_t size,
 			size_t enough)
 {

@@ -2,8 +2,9 @@
 /*
  * check_leak.c - the self-test of `sockshimctl check`.
  *
- * In a network namespace with nothing but loopback every address is our own: what would leave the machine passes the loopback interface instead, where a packet socket
- * sees it. Each way of leaking has a destination of its own (RFC 5737), so that a packet tells its way.
+ * In a network namespace with nothing but loopback every address is our own: what would leave the
+ * machine passes the loopback interface instead, where a packet socket sees it. Each way of leaking
+ * has a destination of its own (RFC 5737), so that a packet tells its way.
  */
 #include "check_leak.h"
 

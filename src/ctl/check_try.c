@@ -139,7 +139,9 @@ static void try_resolver(int way)
 	res_query("self-test.sockshim.test", 1, 1, answer, sizeof(answer));
 }
 
-/* What the names of the ways say in the verdict. A question to a name server has no target of ours. */
+/*
+ * What the names of the ways say in the verdict. A question to a name server has no target of ours.
+ */
 static const struct {
 	const char *name;
 	void (*try)(int way);

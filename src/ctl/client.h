@@ -7,8 +7,8 @@
 #include "socks.h"
 
 /*
- * The settings that hold now: with `proxy` (a URL) or `file` those of the configuration; inside of a
- * session the session's; else those of the configuration. Host names of proxies have been looked
+ * The settings that hold now: with `proxy` (a URL) or `file` those of the configuration; inside of
+ * a session the session's; else those of the configuration. Host names of proxies have been looked
  * up. Ends the program with one line and status 2 when they cannot be read.
  */
 const struct settings *client_settings(const char *proxy, const char *file);
@@ -20,8 +20,8 @@ int client_connect(const struct proxy *p);
 struct socks_request client_request(const struct proxy *p, enum socks_command command);
 
 /*
- * Does what can be done now on `fd`, which is connected or about to be. Returns POLLIN or POLLOUT to
- * wait for, or 0 when the conversation is over (socks_next()).
+ * Does what can be done now on `fd`, which is connected or about to be. Returns POLLIN or POLLOUT
+ * to wait for, or 0 when the conversation is over (socks_next()).
  */
 int client_step(int fd, struct socks *k, const struct socks_request *rq, struct socks_answer *a);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* completion_bash.c - completion for bash: four tables as case statements, and one reader of them. */
+/*
+ * completion_bash.c - completion for bash: four tables as case statements, and one reader of them.
+ */
 #include <stdio.h>
 
 #include "completion.h"

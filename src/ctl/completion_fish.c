@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* completion_fish.c - completion for fish: a line for each option and word, by the place it is at. */
+/*
+ * completion_fish.c - completion for fish: a line for each option and word, by the place it is at.
+ */
 #include <stdio.h>
 
 #include "completion.h"

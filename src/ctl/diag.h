@@ -24,13 +24,17 @@ struct diag {
  */
 int diag_each(uint16_t peer_port, void (*each)(void *arg, const struct diag *d), void *arg);
 
-/* Every socket of TCP, also those that listen, and the connected ones of UDP. `info`: with bytes. */
+/*
+ * Every socket of TCP, also those that listen, and the connected ones of UDP. `info`: with bytes.
+ */
 int diag_sockets(bool info, void (*each)(void *arg, const struct diag *d), void *arg);
 
 /* A descriptor that tells of every TCP socket that ends, with its bytes; or -errno. */
 int diag_closings(void);
 
-/* Takes what it has to tell, without waiting. False: the kernel had more than there was room for. */
+/*
+ * Takes what it has to tell, without waiting. False: the kernel had more than there was room for.
+ */
 bool diag_heard(int fd, void (*each)(void *arg, const struct diag *d), void *arg);
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* junit.h - results as JUnit's XML, in the order: begin, suite, case, what of it, case end, …, end. */
+/*
+ * junit.h - results as JUnit's XML, in the order: begin, suite, case, what of it, case end, …, end.
+ */
 #ifndef SOCKSHIM_CTL_JUNIT_H
 #define SOCKSHIM_CTL_JUNIT_H
 

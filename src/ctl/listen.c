@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* listen.c - `sockshimctl listen`: a controller that prints the reports it gets (sockshim-report(7)). */
+/*
+ * listen.c - `sockshimctl listen`: a controller that prints the reports it gets
+ * (sockshim-report(7)).
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

@@ -92,7 +92,9 @@ static bool store(const struct option_row *row, void *into, const char *value)
 	}
 }
 
-/* The argument of the option argv[*i]; NULL for a flag. Steps over it if it is a word of its own. */
+/*
+ * The argument of the option argv[*i]; NULL for a flag. Steps over it if it is a word of its own.
+ */
 static const char *argument(const struct option_row *row, char **argv, int *i)
 {
 	const char *equals = argv[*i][1] == '-' ? strchr(argv[*i], '=') : NULL;

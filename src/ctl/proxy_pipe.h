@@ -34,7 +34,9 @@ bool pipe_wants(const struct pipe *p);
 /* May bytes be written now? */
 bool pipe_ready(const struct pipe *p);
 
-/* Reads once. Returns the bytes read, 0 if there is nothing now or at the end (`eof`), or -errno. */
+/*
+ * Reads once. Returns the bytes read, 0 if there is nothing now or at the end (`eof`), or -errno.
+ */
 ssize_t pipe_fill(struct pipe *p, int fd);
 
 /* Appends; false if it does not fit. */

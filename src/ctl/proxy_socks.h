@@ -35,7 +35,9 @@ enum socks_code {
 	CODE_TYPE = 0x08,
 };
 
-/* One client's wishes, as they come in. Strings end with a NUL, which their length does not count. */
+/*
+ * One client's wishes, as they come in. Strings end with a NUL, which their length does not count.
+ */
 struct request {
 	uint8_t version; /* 4 or 5 */
 	uint8_t command;

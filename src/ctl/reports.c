@@ -83,7 +83,10 @@ static void hear(struct reporter *p)
 	}
 	if (n > 0 && p->used < sizeof(p->line))
 		return;
-	/* The end, or a line longer than any report. A child before its exec(2) still has the descriptor. */
+	/*
+	 * The end, or a line longer than any report. A child before its exec(2) still has the
+	 * descriptor.
+	 */
 	epoll_ctl(us.epoll, EPOLL_CTL_DEL, p->fd, NULL);
 	close(p->fd);
 	free(p);

@@ -9,12 +9,15 @@
 typedef void reports_line(int fd, const struct json_value *report, const char *line, size_t len);
 
 /*
- * Takes reports on `listener`, a listening Unix socket, from now on. Returns a descriptor that can be
- * read (poll, epoll) when there is something for reports_read(); or -errno.
+ * Takes reports on `listener`, a listening Unix socket, from now on. Returns a descriptor that can
+ * be read (poll, epoll) when there is something for reports_read(); or -errno.
  */
 int reports_start(int listener, reports_line *take);
 
-/* Takes all that has been sent by now, also on connections that are not accepted yet. Waits for nothing. */
+/*
+ * Takes all that has been sent by now, also on connections that are not accepted yet. Waits for
+ * nothing.
+ */
 void reports_read(void);
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* resolve.c - `sockshimctl resolve`: names to addresses and back, by the proxy (socks-extensions). */
+/*
+ * resolve.c - `sockshimctl resolve`: names to addresses and back, by the proxy (socks-extensions).
+ */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * review.h - the parts of an audit: what was gathered of a session while its command ran, and what is
- * said of it at the end. One audit in a process, in one thread.
+ * review.h - the parts of an audit: what was gathered of a session while its command ran, and what
+ * is said of it at the end. One audit in a process, in one thread.
  */
 #ifndef SOCKSHIM_CTL_REVIEW_H
 #define SOCKSHIM_CTL_REVIEW_H
@@ -94,7 +94,10 @@ struct review {
 };
 extern struct review review;
 
-/* review_events.c: takes the session's events, how many. `skip`: what is not ready now never will be. */
+/*
+ * review_events.c: takes the session's events, how many. `skip`: what is not ready now never will
+ * be.
+ */
 size_t events_gather(bool skip);
 struct stream_row *stream_of(uint64_t cookie); /* the newest, or NULL */
 void cover(enum check check, const char *program, const char *words);

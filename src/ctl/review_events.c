@@ -59,7 +59,9 @@ static size_t index_place(const struct index *x, uint64_t key)
 	return i;
 }
 
-/* The key's value; 0: it has none. Most sockets of a machine are nobody's here: they take no room. */
+/*
+ * The key's value; 0: it has none. Most sockets of a machine are nobody's here: they take no room.
+ */
 static size_t index_get(const struct index *x, uint64_t key)
 {
 	return x->room ? x->at[index_place(x, key)].value : 0;

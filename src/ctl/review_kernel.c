@@ -2,13 +2,14 @@
 /*
  * review_kernel.c - the second view: the kernel's list of sockets.
  *
- * Theory of operation. The kernel tells of every socket that ends, with its cookie and bytes (sock_diag's
- * multicast groups): so the bytes of streams are known although nobody counts them, also of programs
- * that were killed. And now and then all open sockets are listed. One that has a peer and whose cookie
- * no event tells of is looked for in /proc/PID/fd of the session's processes, which are the launcher's
- * descendants: if it is one of theirs it is kept, and judged at the end, when its event has come or not.
- * The other way round, a stream whose socket was neither among the open ones nor among those that ended
- * has none, unless the kernel had a reason not to show it here.
+ * Theory of operation. The kernel tells of every socket that ends, with its cookie and bytes
+ * (sock_diag's multicast groups): so the bytes of streams are known although nobody counts them,
+ * also of programs that were killed. And now and then all open sockets are listed. One that has a
+ * peer and whose cookie no event tells of is looked for in /proc/PID/fd of the session's processes,
+ * which are the launcher's descendants: if it is one of theirs it is kept, and judged at the end,
+ * when its event has come or not. The other way round, a stream whose socket was neither among the
+ * open ones nor among those that ended has none, unless the kernel had a reason not to show it
+ * here.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -56,7 +57,10 @@ static bool has_unix_proxy(void)
 
 /* ---- sockets that ended ---- */
 
-/* Sockets may end before their events have been taken out: at their cookie, which is never used again. */
+/*
+ * Sockets may end before their events have been taken out: at their cookie, which is never used
+ * again.
+ */
 static struct late {
 	uint64_t cookie, time, read, written;
 	uint16_t local_port;

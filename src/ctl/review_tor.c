@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * review_tor.c - the third view: what Tor saw, by the STREAM events of its control port. A stream of the
- * session and one of Tor are the same if the source port is.
+ * review_tor.c - the third view: what Tor saw, by the STREAM events of its control port. A stream
+ * of the session and one of Tor are the same if the source port is.
  */
 #include <stdlib.h>
 #include <string.h>

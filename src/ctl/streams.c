@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * streams.c - `sockshimctl streams`: the live streams of sessions, in the fields of Tor's proposal 173
- * (GETINFO conn): the table of the session says whose they are and where they lead, the kernel which
- * are open and what went through them, a control port on which circuit they are.
+ * streams.c - `sockshimctl streams`: the live streams of sessions, in the fields of Tor's proposal
+ * 173 (GETINFO conn): the table of the session says whose they are and where they lead, the kernel
+ * which are open and what went through them, a control port on which circuit they are.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
 /*
  * streams_tor.c - which circuit of Tor's a stream is on.
  *
- * Tor tells a stream's source address once, when it is new: streams that begin while we watch are known
- * by their source port. Of those that are older there is only the target.
+ * Tor tells a stream's source address once, when it is new: streams that begin while we watch are
+ * known by their source port. Of those that are older there is only the target.
  */
 #include "streams_tor.h"
 
@@ -123,7 +123,10 @@ static void find_relay(struct tor_place *p)
 		memcpy(p->relay, line + strlen(start), 40);
 }
 
-/* A target that several of Tor's streams have cannot be told apart: it counts if they share a circuit. */
+/*
+ * A target that several of Tor's streams have cannot be told apart: it counts if they share a
+ * circuit.
+ */
 void streams_tor_find(struct tor_place *p)
 {
 	char target[NAME_MAX_LEN + 16], circuit[24] = "";

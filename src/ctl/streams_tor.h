@@ -5,14 +5,20 @@
 
 #include <stdint.h>
 
-/* A stream as the kernel and the session have it; its circuit and that one's first relay, "" if unknown. */
+/*
+ * A stream as the kernel and the session have it; its circuit and that one's first relay, "" if
+ * unknown.
+ */
 struct tor_place {
 	const char *host;
 	uint16_t port, local_port;
 	char circuit[24], relay[48];
 };
 
-/* Connects to the control port, and hears of new streams from now on; ends the program if it cannot. */
+/*
+ * Connects to the control port, and hears of new streams from now on; ends the program if it
+ * cannot.
+ */
 void streams_tor_open(const char *control);
 
 /* Asks Tor for its streams and circuits; what it says holds until the next call. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tor.h - a connection to Tor's control port: commands go out one after another without waiting, each
- * line of a reply goes to the command it answers, each line of an event to the one who listens.
+ * tor.h - a connection to Tor's control port: commands go out one after another without waiting,
+ * each line of a reply goes to the command it answers, each line of an event to the one who
+ * listens.
  */
 #ifndef SOCKSHIM_CTL_TOR_H
 #define SOCKSHIM_CTL_TOR_H

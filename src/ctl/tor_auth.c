@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tor_auth.c - PROTOCOLINFO and AUTHENTICATE (control-spec §3.24): nobody, a password, the cookie, or a
- * proof that both sides know the cookie (SAFECOOKIE).
+ * tor_auth.c - PROTOCOLINFO and AUTHENTICATE (control-spec §3.24): nobody, a password, the cookie,
+ * or a proof that both sides know the cookie (SAFECOOKIE).
  *
  * HMAC-SHA256 is nettle's. The kernel's (AF_ALG) would cost no library, but containers and hardened
  * kernels have none of it: "address family not supported" on the machine this was written on.
@@ -124,7 +124,9 @@ static void by_password(struct tor *t, const char *password)
 	memset(quoted, 0, sizeof(quoted));
 }
 
-/* Only a file of the right length: a false Tor must not be told what is in others (control-spec). */
+/*
+ * Only a file of the right length: a false Tor must not be told what is in others (control-spec).
+ */
 static void read_cookie(const struct tor_settings *s, const struct offer *o,
 			uint8_t out[static COOKIE])
 {

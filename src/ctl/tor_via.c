@@ -2,10 +2,10 @@
 /*
  * tor_via.c - `sockshimctl tor via`: runs a command once through each exit.
  *
- * Each job has a circuit of its own. When Tor tells of a new stream, its source address says whose it is
- * (via_stream.c), and it is attached to that job's circuit; streams of others are given back to Tor at
- * once. All is one loop: the control port, reports, what commands print, signals. via_watch.c makes
- * sure that Tor goes back to attaching streams itself.
+ * Each job has a circuit of its own. When Tor tells of a new stream, its source address says whose
+ * it is (via_stream.c), and it is attached to that job's circuit; streams of others are given back
+ * to Tor at once. All is one loop: the control port, reports, what commands print, signals.
+ * via_watch.c makes sure that Tor goes back to attaching streams itself.
  */
 #include <errno.h>
 #include <signal.h>

@@ -42,9 +42,9 @@ struct relays relays_read(struct tor *t);
 const struct relay *relays_find(const struct relays *r, const char *name, size_t len);
 
 /*
- * Writes a path of `hops` (1 to 3) relays that ends at `exit`, "$A,$B,$C": Tor's own entry guard if one
- * is up, or else one of flag Guard; the middle at random, by bandwidth. `attempt` 0, 1, … moves on to
- * other guards. False: there are not enough relays.
+ * Writes a path of `hops` (1 to 3) relays that ends at `exit`, "$A,$B,$C": Tor's own entry guard if
+ * one is up, or else one of flag Guard; the middle at random, by bandwidth. `attempt` 0, 1, … moves
+ * on to other guards. False: there are not enough relays.
  */
 bool relays_path(const struct relays *r, const char *guards, const struct relay *exit, int hops,
 		 int attempt, char out[static 3 * (VIA_FINGERPRINT + 2)]);
@@ -65,8 +65,7 @@ struct job {
 	enum job_state state;
 	char circuit[VIA_ID]; /* its id, "" before and when it is gone */
 	char path[3 * (VIA_FINGERPRINT + 2)];
-	char name
-		[48]; /* the Tag of its reports and the SOCKS user name of its streams, nobody else's */
+	char name[48]; /* its reports' Tag and its streams' SOCKS user name, nobody else's */
 	int attempts;
 	pid_t pid;
 	int64_t began, ended; /* CLOCK_MONOTONIC, ms */
@@ -138,7 +137,9 @@ struct job *via_job_named(struct via *v, const char *name);
 /* Listens on a socket whose name has `number` in it; v->report is for the commands. */
 void via_report_listen(struct via *v, uint64_t number);
 
-/* The job that has reported this source address; NULL. The address is free for another report then. */
+/*
+ * The job that has reported this source address; NULL. The address is free for another report then.
+ */
 struct job *via_report_take(const struct addr *source);
 
 /* ---- via_stream.c ---- */
@@ -149,8 +150,8 @@ void via_stream_event(struct via *v, const char *text, size_t len);
 /* ---- via_watch.c ---- */
 
 /*
- * A process that sets __LeaveStreamsUnattached, and resets it when this one is gone, in whatever way.
- * Returns the descriptor whose closing lets it end.
+ * A process that sets __LeaveStreamsUnattached, and resets it when this one is gone, in whatever
+ * way. Returns the descriptor whose closing lets it end.
  */
 int watch_start(const struct tor_settings *s, pid_t *pid);
 

@@ -8,7 +8,9 @@
 #include "ctl.h"
 #include "via.h"
 
-/* Identity digests are base64 in the consensus (dir-spec, "r" line), hexadecimal everywhere else. */
+/*
+ * Identity digests are base64 in the consensus (dir-spec, "r" line), hexadecimal everywhere else.
+ */
 static bool fingerprint(const char *base64, char out[static VIA_FINGERPRINT])
 {
 	static const char digits[] =
@@ -106,7 +108,9 @@ const struct relay *relays_find(const struct relays *r, const char *name, size_t
 	return NULL;
 }
 
-/* The n-th (counting round) of Tor's own guards, lines "$FINGERPRINT~nick up", that is not `exit`. */
+/*
+ * The n-th (counting round) of Tor's own guards, lines "$FINGERPRINT~nick up", that is not `exit`.
+ */
 static const struct relay *own_guard(const struct relays *r, const char *guards,
 				     const struct relay *exit, int n)
 {

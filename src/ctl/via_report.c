@@ -2,9 +2,10 @@
 /*
  * via_report.c - which job a source address belongs to, by the programs' own reports.
  *
- * An address stands here from its report until Tor's stream of that address is there, or the program
- * gives it up: an old one must not claim a stranger's stream that comes from the same port later. The
- * socket has an abstract name: nothing is left behind, and no user or root directory bars the way to it.
+ * An address stands here from its report until Tor's stream of that address is there, or the
+ * program gives it up: an old one must not claim a stranger's stream that comes from the same port
+ * later. The socket has an abstract name: nothing is left behind, and no user or root directory
+ * bars the way to it.
  */
 #include <errno.h>
 #include <stddef.h>

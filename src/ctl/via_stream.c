@@ -2,9 +2,9 @@
 /*
  * via_stream.c - Tor's new streams find their job's circuit.
  *
- * Whose a stream is says the report of its source address, which was sent before Tor heard of it. Where
- * Tor knows no source (its SocksPort is a Unix socket) the stream's SOCKS user name says it. It is asked
- * once, when the stream is new: after that Tor's number for the stream stands for it.
+ * Whose a stream is says the report of its source address, which was sent before Tor heard of it.
+ * Where Tor knows no source (its SocksPort is a Unix socket) the stream's SOCKS user name says it.
+ * It is asked once, when the stream is new: after that Tor's number for the stream stands for it.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,10 +2,10 @@
 /*
  * via_watch.c - the one who sets __LeaveStreamsUnattached, and resets it.
  *
- * Left on by a controller that is gone, this setting hangs all of Tor's clients for two minutes. So a
- * process of its own, in a session of its own and deaf to signals, sets it and waits for the end of
- * a pipe, which comes when the controller is done or dead. Then it resets it and gives the streams
- * that are still waiting back to Tor.
+ * Left on by a controller that is gone, this setting hangs all of Tor's clients for two minutes. So
+ * a process of its own, in a session of its own and deaf to signals, sets it and waits for the end
+ * of a pipe, which comes when the controller is done or dead. Then it resets it and gives the
+ * streams that are still waiting back to Tor.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * audit.c - what the supervisor tells the auditor, and the calls that only an audit makes it see: those
- * that the filter refuses by itself otherwise. What the filter would have said is found by running it.
+ * audit.c - what the supervisor tells the auditor, and the calls that only an audit makes it see:
+ * those that the filter refuses by itself otherwise. What the filter would have said is found by
+ * running it.
  */
 #include <errno.h>
 #include <linux/seccomp.h>

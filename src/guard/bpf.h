@@ -33,8 +33,8 @@ void bpf_put(struct bpf *b, uint16_t code, uint32_t k, unsigned int yes, unsigne
 void bpf_here(struct bpf *b, unsigned int label);
 
 /*
- * Goes to the fate of the number that is loaded, `otherwise` if it has none. The number of steps matters
- * for those, each of which counts the same.
+ * Goes to the fate of the number that is loaded, `otherwise` if it has none. The number of steps
+ * matters for those, each of which counts the same.
  */
 void bpf_search(struct bpf *b, const struct bpf_fate *f, size_t count, unsigned int otherwise);
 

@@ -2,8 +2,9 @@
 /*
  * caller.c - looks into the process behind a notification.
  *
- * Everything here goes by a number that the kernel may have given to another process since. So nothing
- * that was learnt is acted upon before the notification's id has been found valid once more.
+ * Everything here goes by a number that the kernel may have given to another process since. So
+ * nothing that was learnt is acted upon before the notification's id has been found valid once
+ * more.
  */
 #include "caller.h"
 

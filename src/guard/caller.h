@@ -19,9 +19,9 @@ struct caller {
 };
 
 /*
- * Copies descriptor `fd` of the caller. 0, or -errno for the caller: -EBADF, -ENOTSOCK; -EACCES if it
- * may not be looked at (Yama, not dumpable). Only for a socket of an inet family are type, protocol
- * and blocking filled in.
+ * Copies descriptor `fd` of the caller. 0, or -errno for the caller: -EBADF, -ENOTSOCK; -EACCES if
+ * it may not be looked at (Yama, not dumpable). Only for a socket of an inet family are type,
+ * protocol and blocking filled in.
  */
 int caller_open(struct caller *c, uint32_t tid, int fd);
 void caller_close(struct caller *c);
@@ -33,7 +33,9 @@ int caller_copy(int32_t tid, int fd);
 int caller_read(int32_t tid, uint64_t at, void *to, size_t len);
 int caller_write(int32_t tid, uint64_t at, const void *from, size_t len);
 
-/* The hexadecimal, decimal or octal number behind `key` in a text of /proc's; 0 if it is not there. */
+/*
+ * The hexadecimal, decimal or octal number behind `key` in a text of /proc's; 0 if it is not there.
+ */
 uint64_t caller_number(const char *text, const char *key, unsigned int base);
 
 /* Path of its program ("" if unknown). */

@@ -2,11 +2,11 @@
 /*
  * connect.c - a caller's connect(2), by the proxy or as it stands, and those that wait.
  *
- * A blocking socket must not make this process wait. Its O_NONBLOCK is set for the connect(2) alone:
- * the flag is the socket's, so others that share it could see it, but a socket that is not connected
- * has nothing to wait for yet. The handshake itself uses MSG_DONTWAIT. A caller whose socket does not
- * block is answered when the tunnel is open, too: before that it must see neither writability nor
- * a byte of the handshake, and nobody else can keep those from it.
+ * A blocking socket must not make this process wait. Its O_NONBLOCK is set for the connect(2)
+ * alone: the flag is the socket's, so others that share it could see it, but a socket that is not
+ * connected has nothing to wait for yet. The handshake itself uses MSG_DONTWAIT. A caller whose
+ * socket does not block is answered when the tunnel is open, too: before that it must see neither
+ * writability nor a byte of the handshake, and nobody else can keep those from it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -149,7 +149,10 @@ static int check_own(int fd)
 	return listens || ends_connected(fd) ? -EISCONN : 0;
 }
 
-/* Asked before it is found to wait still: the number may be another's by now, or a setuid program's. */
+/*
+ * Asked before it is found to wait still: the number may be another's by now, or a setuid
+ * program's.
+ */
 static bool is_stranger(const struct pending *p)
 {
 	struct ids ids;
@@ -159,9 +162,9 @@ static bool is_stranger(const struct pending *p)
 }
 
 /*
- * The family of a socket of ours, 0 for the caller's own. Who may not read the session must not see the
- * password on its own socket, either: SO_TIMESTAMPING hands out what was sent, and in a network namespace
- * of its own anybody can be the proxy.
+ * The family of a socket of ours, 0 for the caller's own. Who may not read the session must not see
+ * the password on its own socket, either: SO_TIMESTAMPING hands out what was sent, and in a network
+ * namespace of its own anybody can be the proxy.
  */
 static int own_family(const struct pending *p, const struct proxy *to, int domain)
 {
@@ -273,8 +276,8 @@ static void direct_event(struct pending *p)
 }
 
 /*
- * Another call for a socket that waits already: of another thread (EALREADY), or the same one again,
- * which a signal had interrupted (where WAIT_KILLABLE_RECV is missing).
+ * Another call for a socket that waits already: of another thread (EALREADY), or the same one
+ * again, which a signal had interrupted (where WAIT_KILLABLE_RECV is missing).
  */
 static long join(struct request *rq, struct pending *p)
 {
@@ -293,10 +296,10 @@ static long disconnect(struct request *rq, const struct sockaddr_storage *sa, si
 }
 
 /*
- * getaddrinfo(3) sorts addresses by the source that a datagram socket gets when it is connected to them,
- * and sends nothing. For loopback, which a passive lookup asks about, the socket is connected to the
- * port where nobody is (discard, RFC 863): the source is right, and what is sent all the same is
- * refused by the kernel.
+ * getaddrinfo(3) sorts addresses by the source that a datagram socket gets when it is connected to
+ * them, and sends nothing. For loopback, which a passive lookup asks about, the socket is connected
+ * to the port where nobody is (discard, RFC 863): the source is right, and what is sent all the
+ * same is refused by the kernel.
  */
 static long pretend(const struct request *rq, const struct call *c)
 {
@@ -378,8 +381,8 @@ static void take_back(struct pending *p)
 
 /*
  * The kernel goes on with such a connect, and so it is with a direct one. A stream's end of the
- * handshake would come when nobody keeps the program from the socket: it is taken down, and only then
- * does the program go on.
+ * handshake would come when nobody keeps the program from the socket: it is taken down, and only
+ * then does the program go on.
  */
 static void give_up(struct pending *p)
 {

@@ -2,10 +2,10 @@
 /*
  * dns.c - name questions of programs that ask a server by themselves: a responder on loopback.
  *
- * A socket that a program connects to port 53 of any server is connected here instead, and the answer is
- * a virtual address out of the session's names. The socket being connected, the kernel takes datagrams
- * from here for the server's. Programs that use a socket without connecting it compare the sender's
- * address: those get another socket (twin.c), and its questions come here too.
+ * A socket that a program connects to port 53 of any server is connected here instead, and the
+ * answer is a virtual address out of the session's names. The socket being connected, the kernel
+ * takes datagrams from here for the server's. Programs that use a socket without connecting it
+ * compare the sender's address: those get another socket (twin.c), and its questions come here too.
  *
  * Only sockets that were led here are answered: others on this machine can send to the port, too.
  */
@@ -311,8 +311,8 @@ void dns_each(void (*each)(int fd))
 /* --- leading sockets here --- */
 
 /*
- * A server on loopback would ask the network in the program's place: even where loopback is open, its
- * questions end here. What a rule refuses stays refused, what it lets go directly goes there.
+ * A server on loopback would ask the network in the program's place: even where loopback is open,
+ * its questions end here. What a rule refuses stays refused, what it lets go directly goes there.
  */
 bool dns_wants(const struct call *c, const struct decision *d)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * filter.c - the guard's seccomp filter, as BPF that is made at run time (the gate's address is drawn
- * for each session; libseccomp cannot compare the instruction pointer).
+ * filter.c - the guard's seccomp filter, as BPF that is made at run time (the gate's address is
+ * drawn for each session; libseccomp cannot compare the instruction pointer).
  *
  * Theory of operation. A number is looked for among the judged ones; all others leave by the same
  * ALLOW without another field having been loaded, which makes the kernel cache them (5.11). It asks
- * the filter for each number there is, twice, when the filter is put on, and translates the filter into
- * machine code in several passes: every start of a command waits for both. Hence a search in which each
- * step halves the numbers that are left, and few instructions; see bpf_search(). socket()
- * and setsockopt() carry all that matters in registers: their answers here are decide()'s for
- * CALL_SOCKET and CALL_OPTION, and a test compares the two. The other ABIs of the machine are refused
- * the network: their arguments are laid out differently, and hardly a program uses them.
+ * the filter for each number there is, twice, when the filter is put on, and translates the filter
+ * into machine code in several passes: every start of a command waits for both. Hence a search in
+ * which each step halves the numbers that are left, and few instructions; see bpf_search().
+ * socket() and setsockopt() carry all that matters in registers: their answers here are decide()'s
+ * for CALL_SOCKET and CALL_OPTION, and a test compares the two. The other ABIs of the machine are
+ * refused the network: their arguments are laid out differently, and hardly a program uses them.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -187,8 +187,9 @@ static void put_foreign(struct bpf *b)
 		f[i] = (struct bpf_fate){other_numbers[i], NO_CALL};
 	bpf_here(b, FOREIGN);
 	/*
-	 * A field that makes the kernel give up asking: to search for each of this ABI's numbers takes
-	 * 6 us of every start, and its processes, of which there are hardly any, pay 30 ns a call.
+	 * A field that makes the kernel give up asking: to search for each of this ABI's numbers
+	 * takes 6 us of every start, and its processes, of which there are hardly any, pay 30 ns a
+	 * call.
 	 */
 	load(b, FIELD(args));
 	load(b, FIELD(arch));
@@ -262,7 +263,9 @@ static void put_option(struct bpf *b)
 	either(b, OPTION_RTHDR, AWAY, ALLOW);
 }
 
-/* With words for it the kernel starts a program of the system's that looks for the key: in the DNS. */
+/*
+ * With words for it the kernel starts a program of the system's that looks for the key: in the DNS.
+ */
 static void put_key(struct bpf *b)
 {
 	native(b, KEY);
@@ -294,7 +297,9 @@ static void put_gate_at(struct bpf *b, enum label label, uint64_t gate, enum lab
 	bpf_put(b, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)gate & PAGE_BITS, ALLOW, otherwise);
 }
 
-/* Options that lead away: the library has seen the value, and it takes them back or names loopback. */
+/*
+ * Options that lead away: the library has seen the value, and it takes them back or names loopback.
+ */
 static void put_gate(struct bpf *b, uint64_t gate)
 {
 	native(b, GATE);

@@ -3,7 +3,8 @@
  * holders.c - where else in its process a caller's socket is.
  *
  * An epoll knows a socket by file and descriptor. To put another file into one, it must be at the
- * caller's number when epoll_ctl(2) is called: in a child that has a table of descriptors to itself.
+ * caller's number when epoll_ctl(2) is called: in a child that has a table of descriptors to
+ * itself.
  */
 #include "holders.h"
 

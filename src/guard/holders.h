@@ -25,7 +25,9 @@ struct holders {
 	char socket[32], inode[32]; /* what it is called in /proc */
 };
 
-/* 0; -E2BIG: more than there is room for; -EACCES: not even the descriptor of the call was found. */
+/*
+ * 0; -E2BIG: more than there is room for; -EACCES: not even the descriptor of the call was found.
+ */
 int holders_find(struct holders *h, const struct caller *c);
 
 /* Closes the copies. */

@@ -3,8 +3,9 @@
  * install.c - what the guard needs of the kernel, and putting the filter on the command.
  *
  * The child that will be the command puts the filter on itself, and so the launcher never wears it.
- * It shares the launcher's descriptors until it executes the command (CLONE_FILES): the listener that
- * seccomp(2) returns there is the launcher's too, and is closed for the command as all CLOEXEC are.
+ * It shares the launcher's descriptors until it executes the command (CLONE_FILES): the listener
+ * that seccomp(2) returns there is the launcher's too, and is closed for the command as all CLOEXEC
+ * are.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,8 +40,8 @@
 #define GRADE_SLOW 254 /* no errno */
 
 /*
- * The gates lie where neither programs, libraries, heaps nor sanitizers put anything; on aarch64 within
- * the smallest address space there is (39 bits).
+ * The gates lie where neither programs, libraries, heaps nor sanitizers put anything; on aarch64
+ * within the smallest address space there is (39 bits).
  */
 #if defined __x86_64__
 #define GATE_BASE 0x620000000000u
@@ -88,7 +89,10 @@ static const char *getfd_lacks(void)
 		return error == -ENOSYS ? "the kernel has no pidfd_open (Linux 5.3)"
 					: "pidfd_open is forbidden here";
 	error = SYS3(SYS_pidfd_getfd, -1, -1, 0);
-	/* So says the filter of a session that this one is in; putting on another one fails with EBUSY. */
+	/*
+	 * So says the filter of a session that this one is in; putting on another one fails with
+	 * EBUSY.
+	 */
 	if (error == -EBADF || (error == -EPERM && getenv(SESSION_ENV)))
 		return NULL;
 	return error == -ENOSYS ? "the kernel has no pidfd_getfd (Linux 5.6)"
@@ -184,7 +188,9 @@ static long put_on(const struct sock_fprog *program, unsigned long flags)
 	return fd;
 }
 
-/* Who has CAP_SYS_ADMIN keeps the use of setuid programs; whoever has not gets no new privileges. */
+/*
+ * Who has CAP_SYS_ADMIN keeps the use of setuid programs; whoever has not gets no new privileges.
+ */
 int guard_put_on(struct guard_plan *p)
 {
 	const unsigned long flags =

@@ -3,16 +3,18 @@
  * island.c - a process that makes sockets in a network namespace of its own, where every address is
  * this machine's and nothing leads out.
  *
- * Theory of operation. A socket belongs to the network namespace that it was made in, whoever holds it.
- * What is sent there to port 53 of any address comes to the responder, which is bound to all of them,
- * and its answer leaves from the address that was asked: no ordinary user can forge that elsewhere.
- * The process gives the responder to the supervisor, and then a socket for each byte that it is sent;
- * the supervisor binds and uses them by itself. It ends when the other end of the channel is closed.
+ * Theory of operation. A socket belongs to the network namespace that it was made in, whoever holds
+ * it. What is sent there to port 53 of any address comes to the responder, which is bound to all of
+ * them, and its answer leaves from the address that was asked: no ordinary user can forge that
+ * elsewhere. The process gives the responder to the supervisor, and then a socket for each byte
+ * that it is sent; the supervisor binds and uses them by itself. It ends when the other end of the
+ * channel is closed.
  *
- * It is nobody's child but the supervisor's: without an exit signal (clone(2)), wait(2) does not see it.
+ * It is nobody's child but the supervisor's: without an exit signal (clone(2)), wait(2) does not
+ * see it.
  *
- * Mustn't: hold a descriptor, directory or terminal of the program's; keep a capability; be traceable,
- * having been forked with the supervisor's memory.
+ * Mustn't: hold a descriptor, directory or terminal of the program's; keep a capability; be
+ * traceable, having been forked with the supervisor's memory.
  */
 #include <errno.h>
 #include <linux/capability.h>

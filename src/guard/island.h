@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /*
- * Starts it, and waits for nothing. The channel to it, or -errno. The first that comes along that is the
- * responder. When it is gone it is to be waited for with __WCLONE.
+ * Starts it, and waits for nothing. The channel to it, or -errno. The first that comes along that
+ * is the responder. When it is gone it is to be waited for with __WCLONE.
  */
 int island_start(int32_t *pid);
 
@@ -16,8 +16,8 @@ int island_start(int32_t *pid);
 bool island_ask(int channel, int family);
 
 /*
- * What came: a descriptor; -EAGAIN: nothing yet; -EPIPE, -ECONNRESET: the process is gone; else why it
- * could not.
+ * What came: a descriptor; -EAGAIN: nothing yet; -EPIPE, -ECONNRESET: the process is gone; else why
+ * it could not.
  */
 int island_take(int channel);
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * judge.c - from a notification to decide(), and carrying out what it says, on a copy of the socket.
+ * judge.c - from a notification to decide(), and carrying out what it says, on a copy of the
+ * socket.
  *
- * Theory of operation. An inet call is never let go on: what it points to could be another address by
- * the time the kernel reads it. So the address is copied, the id is checked (the caller is still the one
- * that was copied from), and the call is made here with that copy, which the caller cannot reach. Calls on
- * AF_UNIX, AF_NETLINK and other local sockets go on, with the caller's own root directory and
- * credentials.
+ * Theory of operation. An inet call is never let go on: what it points to could be another address
+ * by the time the kernel reads it. So the address is copied, the id is checked (the caller is still
+ * the one that was copied from), and the call is made here with that copy, which the caller cannot
+ * reach. Calls on AF_UNIX, AF_NETLINK and other local sockets go on, with the caller's own root
+ * directory and credentials.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -118,14 +119,19 @@ int judge_refuse(const struct request *rq, const struct call *c, const struct de
 
 /* --- bind and listen --- */
 
-/* Does the kernel's rule for low ports see the caller's rights in ours? (A setuid program may have the number.) */
+/*
+ * Does the kernel's rule for low ports see the caller's rights in ours? (A setuid program may have
+ * the number.)
+ */
 static bool has_right(const struct request *rq, const struct call *c)
 {
 	return !c->to.port || SYS0(SYS_geteuid) != 0 ||
 	       (caller_may_bind_low(rq->caller.tid) && supervisor_waits(rq->id));
 }
 
-/* Ours must not be lent: so the kernel judges, in the socket's own network namespace, without it. */
+/*
+ * Ours must not be lent: so the kernel judges, in the socket's own network namespace, without it.
+ */
 static long bind_without_right(int fd, const struct sockaddr_storage *sa, size_t len)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -262,9 +268,9 @@ static void find_path(const struct request *rq, struct call *c, struct sockaddr_
 }
 
 /*
- * A socket of another family: whether it reaches anything is decided by the family, and a Unix socket's
- * path. The kernel reads the path once more; what another thread writes there meanwhile is a local
- * socket still.
+ * A socket of another family: whether it reaches anything is decided by the family, and a Unix
+ * socket's path. The kernel reads the path once more; what another thread writes there meanwhile is
+ * a local socket still.
  */
 static void judge_other(const struct request *rq)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pending.c - the calls that wait: a slab that is reserved at once and touched as it is used, with a
- * hash by socket cookie, so that a call costs the same with one or ten thousand waiting.
+ * pending.c - the calls that wait: a slab that is reserved at once and touched as it is used, with
+ * a hash by socket cookie, so that a call costs the same with one or ten thousand waiting.
  */
 #include <errno.h>
 #include <string.h>

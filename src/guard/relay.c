@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * relay.c - carries bytes between a caller's TCP socket and a proxy that a socket of its family does
- * not reach: one on a Unix socket, or on IPv6 only; or must not see a password on its way to it.
+ * relay.c - carries bytes between a caller's TCP socket and a proxy that a socket of its family
+ * does not reach: one on a Unix socket, or on IPv6 only; or must not see a password on its way to
+ * it.
  *
- * Theory of operation. Another socket cannot be put in the place of the caller's from here: its epoll
- * registrations would be lost, and the program would find a Unix socket where it asks for TCP's options.
- * So the handshake runs on a socket of our own. When the tunnel is open the caller's socket is
- * connected, over loopback, to a listener that is there for this one connection, the door; what it
- * accepts and the tunnel's socket are the two sides of a relay. Nothing is kept here: bytes are looked
- * at, sent on as far as there is room, and only then taken; so a slow reader slows the writer.
+ * Theory of operation. Another socket cannot be put in the place of the caller's from here: its
+ * epoll registrations would be lost, and the program would find a Unix socket where it asks for
+ * TCP's options. So the handshake runs on a socket of our own. When the tunnel is open the caller's
+ * socket is connected, over loopback, to a listener that is there for this one connection, the
+ * door; what it accepts and the tunnel's socket are the two sides of a relay. Nothing is kept here:
+ * bytes are looked at, sent on as far as there is room, and only then taken; so a slow reader slows
+ * the writer.
  *
- * The end of one direction is passed on, a reset too. A peer that has closed while the other side is
- * silent is found by keep-alive probes.
+ * The end of one direction is passed on, a reset too. A peer that has closed while the other side
+ * is silent is found by keep-alive probes.
  */
 #include <errno.h>
 #include <netinet/in.h>

@@ -2,9 +2,9 @@
 /*
  * send.c - sends with an address, and messages, on a copy of the socket with a copy of the data.
  *
- * Only programs that the library is not loaded in come here, and few of those send so on a stream. As
- * much as one buffer holds is sent at a time: fewer bytes than asked for are a legal answer of a stream;
- * a datagram is never larger than the buffer.
+ * Only programs that the library is not loaded in come here, and few of those send so on a stream.
+ * As much as one buffer holds is sent at a time: fewer bytes than asked for are a legal answer of a
+ * stream; a datagram is never larger than the buffer.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -119,7 +119,10 @@ static long send_datagram(struct request *rq, const struct sending *s)
 	return send_copy(rq, s, true);
 }
 
-/* A stream looks at the address for MSG_FASTOPEN only: a connect, and then (judge.c) the same again. */
+/*
+ * A stream looks at the address for MSG_FASTOPEN only: a connect, and then (judge.c) the same
+ * again.
+ */
 static long fast_open(struct request *rq, const struct sending *s)
 {
 	long result;

@@ -4,8 +4,8 @@
  *
  * Theory of operation. A process of the session that makes a call which the filter does not decide
  * sleeps in the kernel until the notification is answered. The judge (judge.c) answers at once, or
- * leaves a struct pending behind that an event on the caller's socket goes on with. Once in a while all
- * that wait are looked at: has the time run out, is the caller still there?
+ * leaves a struct pending behind that an event on the caller's socket goes on with. Once in a while
+ * all that wait are looked at: has the time run out, is the caller still there?
  *
  * Mustn't: wait for anything but events; trust an argument in memory after it was judged; write to
  * the terminal but for log lines. If this process dies, the kernel fails the calls with ENOSYS.
@@ -26,8 +26,9 @@
 #include "twin.h"
 
 /*
- * How often those that wait are looked at. Whether a caller is still there takes the kernel longer the
- * more wait (it looks for the id in a list): so that is asked for so long, and of the others next time.
+ * How often those that wait are looked at. Whether a caller is still there takes the kernel longer
+ * the more wait (it looks for the id in a list): so that is asked for so long, and of the others
+ * next time.
  */
 #define TICK_MS 250
 #define ASK_NS 5000000u
@@ -269,7 +270,9 @@ bool guard_is_needed(bool others)
 	relay_deserted();
 	if (relay_count())
 		return true;
-	/* Linux before 5.9 does not tell when the last process is gone: nobody would end this one. */
+	/*
+	 * Linux before 5.9 does not tell when the last process is gone: nobody would end this one.
+	 */
 	if (supervisor.deserted || !supervisor_puts())
 		return false;
 	return poll(&p, 1, 0) == 0;

@@ -41,11 +41,14 @@ int supervisor_watch(int op, int fd, uint32_t events, enum source source, uint64
 #define HELD 1000000 /* answered later: a struct pending has it, and the socket */
 #define GONE 1000001 /* nobody waits for an answer any more */
 
-/* pending.c: calls that wait for a proxy. Their state is small, and costs the same however many wait. */
+/*
+ * pending.c: calls that wait for a proxy. Their state is small, and costs the same however many
+ * wait.
+ */
 enum pending_kind {
 	PENDING_FREE,
-	PENDING_PROXY, /* connect, the handshake, then the answer */
-	PENDING_ENTER, /* after that, where there is a relay: the caller's socket is connected to it */
+	PENDING_PROXY,	/* connect, the handshake, then the answer */
+	PENDING_ENTER,	/* then, where there is a relay: the caller's socket is connected to it */
 	PENDING_DIRECT, /* connect(2) itself */
 	PENDING_SEND,	/* the call is made again when the socket takes data */
 	PENDING_TWIN,	/* or when there is a socket that takes its place (twin.c) */
@@ -89,7 +92,10 @@ size_t pending_count(void);
 /* Calls `each` for every one that waits. */
 void pending_each(void (*each)(struct pending *p));
 
-/* The same from where it stopped last time, until that time (CLOCK_MONOTONIC, ns) or all had their turn. */
+/*
+ * The same from where it stopped last time, until that time (CLOCK_MONOTONIC, ns) or all had their
+ * turn.
+ */
 void pending_some(void (*each)(struct pending *p), uint64_t until);
 
 /* serve.c: sends an answer; false if the caller is gone. `result`: of the call, or -errno. */
@@ -138,7 +144,10 @@ void judge_settle(struct request *rq);
 /* connect.c: the result, or HELD. */
 long judge_connect_to(struct request *rq, const struct sockaddr_storage *sa, size_t len);
 
-/* send.c: sends are done here, with data copied from the caller; each returns as judge_connect_to(). */
+/*
+ * send.c: sends are done here, with data copied from the caller; each returns as
+ * judge_connect_to().
+ */
 long send_to(struct request *rq);
 long send_message(struct request *rq);
 long send_messages(struct request *rq);
@@ -146,7 +155,10 @@ long send_messages(struct request *rq);
 /* relay.c: for a caller's socket that does not reach the proxy. */
 int relay_open(int fd, int domain); /* connects it to a new listener, the door: that, or -errno */
 
-/* 0: `fd` has come in by the door, and its bytes go to and from `tunnel`; -EAGAIN: not yet; or -errno. */
+/*
+ * 0: `fd` has come in by the door, and its bytes go to and from `tunnel`; -EAGAIN: not yet; or
+ * -errno.
+ */
 int relay_enter(int door, int fd, int tunnel);
 void relay_event(uint64_t own);
 void relay_deserted(void); /* no process is left that could read */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tell.c - the controller (Report) hears of what goes through the supervisor; its answers are an event
- * of the loop, as all else.
+ * tell.c - the controller (Report) hears of what goes through the supervisor; its answers are an
+ * event of the loop, as all else.
  */
 #include <stddef.h>
 #include <sys/epoll.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tell_close.c - the controller hears of sockets that are no more. Nobody is told when a socket is closed;
- * so now and then those of the streams table are compared with the kernel's list.
+ * tell_close.c - the controller hears of sockets that are no more. Nobody is told when a socket is
+ * closed; so now and then those of the streams table are compared with the kernel's list.
  */
 #include <stdlib.h>
 

@@ -2,15 +2,16 @@
 /*
  * twin.c - another socket for a program that asks name servers from one that is not connected.
  *
- * Theory of operation. Such a program (musl's resolver) takes answers from the very address that it asked
- * only. So its socket is replaced, before the question is sent, by one of the island's (island.c), where
- * that address is ours: options, port, descriptors and epoll registrations are carried over, and the
- * judge goes on with the twin. What a twin sends goes nowhere but to the responder. Sends from it to
- * other ports are judged as from any socket, and never let go directly: they would reach nobody.
+ * Theory of operation. Such a program (musl's resolver) takes answers from the very address that it
+ * asked only. So its socket is replaced, before the question is sent, by one of the island's
+ * (island.c), where that address is ours: options, port, descriptors and epoll registrations are
+ * carried over, and the judge goes on with the twin. What a twin sends goes nowhere but to the
+ * responder. Sends from it to other ports are judged as from any socket, and never let go directly:
+ * they would reach nobody.
  *
- * Sockets are asked for some time ahead of need. A call that finds none is held, and made again when one
- * has come, or when the process that makes them is gone: it is started anew a few times, and each has
- * an island of its own, whose responder stays.
+ * Sockets are asked for some time ahead of need. A call that finds none is held, and made again
+ * when one has come, or when the process that makes them is gone: it is started anew a few times,
+ * and each has an island of its own, whose responder stays.
  */
 #include "twin.h"
 
@@ -81,7 +82,10 @@ static int watch(int fd, uint32_t index)
 	return supervisor_watch(EPOLL_CTL_ADD, fd, EPOLLIN, SOURCE_TWIN, index);
 }
 
-/* The last is waited for unless WNOHANG says otherwise; one before it may be kept busy by the kernel. */
+/*
+ * The last is waited for unless WNOHANG says otherwise; one before it may be kept busy by the
+ * kernel.
+ */
 static void reap(int flags)
 {
 	for (unsigned int i = 0; i < twins.starts; i++) {

@@ -6,9 +6,9 @@
 #include "supervisor.h"
 
 /*
- * The caller is about to send a question to a name server. 0: its socket is a twin by now, and so is
- * rq->caller.fd. HELD, GONE. -errno: there is none, and nothing has changed. `may_wait`: HELD is no
- * trouble.
+ * The caller is about to send a question to a name server. 0: its socket is a twin by now, and so
+ * is rq->caller.fd. HELD, GONE. -errno: there is none, and nothing has changed. `may_wait`: HELD is
+ * no trouble.
  */
 long twin_take(struct request *rq, bool may_wait);
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* config.c - reads configuration from its sources: files, environment, password file. */
 #include "config.h"
 
@@ -147,8 +147,8 @@ static bool is_anothers(const char *home)
 }
 
 /*
- * Never from the working directory: a HOME that is not absolute counts as none. What may not be read in
- * another's HOME is not the user's.
+ * Never from the working directory: a HOME that is not absolute counts as none. What may not be
+ * read in another's HOME is not the user's.
  */
 static int user_file(struct conf *c, char *const *env)
 {
@@ -220,7 +220,10 @@ static bool starts_entry(const char *line, const char *name, uint32_t *id)
 	return *line == ':' && n < UNKNOWN_ID;
 }
 
-/* In /etc/passwd or /etc/group alone: nothing that would ask the network. The start of a line is enough. */
+/*
+ * In /etc/passwd or /etc/group alone: nothing that would ask the network. The start of a line is
+ * enough.
+ */
 static bool find_id(const char *path, const char *name, uint32_t *id)
 {
 	char line[300], buffer[4096];

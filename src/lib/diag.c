@@ -57,8 +57,8 @@ static int dump_batch(const struct seen *to, const char *at, size_t len)
 }
 
 /*
- * Reads the answer to a request up to its end. 0 or -errno. The kernel sends batches of at most 8 KiB,
- * which a coroutine's stack may not have.
+ * Reads the answer to a request up to its end. 0 or -errno. The kernel sends batches of at most 8
+ * KiB, which a coroutine's stack may not have.
  */
 static int dump_read(const struct seen *to, int fd)
 {

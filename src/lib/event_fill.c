@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* event_fill.c - what an audit is told of streams and calls, by the library and by the supervisor. */
+/*
+ * event_fill.c - what an audit is told of streams and calls, by the library and by the supervisor.
+ */
 #include <netinet/in.h>
 
 #include "decide.h"

@@ -4,8 +4,8 @@
  *
  * A writer claims a number, fills in the slot of that number and publishes it. A full ring claims
  * nothing: the event is counted as lost. A writer that is killed in between leaves its slot
- * unpublished; the reader steps over it after a while. Should that writer only have been stopped, it
- * may write into a slot that is another's by then: the reader checks all that it takes.
+ * unpublished; the reader steps over it after a while. Should that writer only have been stopped,
+ * it may write into a slot that is another's by then: the reader checks all that it takes.
  */
 #include "events.h"
 
@@ -57,7 +57,9 @@ static uint64_t claim(struct events *t)
 	return n + 1;
 }
 
-/* Puts a text of at most `most` bytes with its NUL; of a path the end says more than its beginning. */
+/*
+ * Puts a text of at most `most` bytes with its NUL; of a path the end says more than its beginning.
+ */
 static size_t put(char *to, const char *text, size_t most)
 {
 	size_t len = text ? strlen(text) : 0;

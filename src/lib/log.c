@@ -1,10 +1,10 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * log.c - one line, one write.
  *
  * This runs inside other people's programs. So stderr is written to only while descriptor 2 is the
- * file that it was at the start; LogFile is opened for each line and closed again; and the SIGPIPE of
- * a log that nobody reads any more never reaches the program.
+ * file that it was at the start; LogFile is opened for each line and closed again; and the SIGPIPE
+ * of a log that nobody reads any more never reaches the program.
  */
 #include "log.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* netns.c - a network namespace of one's own, in which every address is this machine's: rtnetlink(7). */
+/*
+ * netns.c - a network namespace of one's own, in which every address is this machine's:
+ * rtnetlink(7).
+ */
 #include "netns.h"
 
 #include <errno.h>

@@ -25,7 +25,10 @@ static uint64_t read_hex(const char **p)
 	}
 }
 
-/* A line of maps(5) is "from-to perms offset dev inode   path"; NULL if `at` is not in it, or what follows. */
+/*
+ * A line of maps(5) is "from-to perms offset dev inode path"; NULL if `at` is not in it, or what
+ * follows.
+ */
 static const char *line_of(const char *line, uint64_t at, uint64_t *from)
 {
 	uint64_t to;

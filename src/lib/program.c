@@ -67,7 +67,9 @@ static int changes_id(int fd, const struct stat *st)
 	return (uid || gid) && (fd < 0 || setid_works(fd));
 }
 
-/* Root has its capabilities anyway; others gain what the file permits, or what it makes effective. */
+/*
+ * Root has its capabilities anyway; others gain what the file permits, or what it makes effective.
+ */
 static int gives_capabilities(int fd)
 {
 	struct vfs_ns_cap_data cap = {0};

@@ -3,9 +3,9 @@
  * progress.c - the table of streams that are under way.
  *
  * As in streams.c a cookie may stand in one of WINDOW places, and nobody tells us when a socket is
- * closed: when they are all taken, the kernel is asked which sockets there are. Few streams are under
- * way at a time, and not for long: the first PROGRESS_NEAR places are everybody's, so that a program
- * that makes one connection after another always writes to the same page.
+ * closed: when they are all taken, the kernel is asked which sockets there are. Few streams are
+ * under way at a time, and not for long: the first PROGRESS_NEAR places are everybody's, so that a
+ * program that makes one connection after another always writes to the same page.
  */
 #include "progress.h"
 
@@ -21,9 +21,15 @@
 #define WINDOW (PROGRESS_NEAR + 32u)
 #define GRACE 1000000000u /* after the deadline, ns */
 
-/* What everybody uses comes last: the streams, which a session has behind it, begin with such things. */
+/*
+ * What everybody uses comes last: the streams, which a session has behind it, begin with such
+ * things.
+ */
 struct progresses {
-	/* cookies: as in the slots, searched first; suspects: the reaper that wants to drop it, or 0 */
+	/*
+	 * cookies: as in the slots, searched first; suspects: the reaper that wants to drop it, or
+	 * 0
+	 */
 	uint64_t cookies[FAR];
 	uint32_t suspects[FAR];
 	struct progress slots[FAR];
@@ -121,8 +127,9 @@ static bool gone(uint32_t tid)
 }
 
 /*
- * Has the owner left for good? Killed; or we are the owner, and its frame is below ours, where nothing
- * of it can be left; or it should have been done long ago, and a signal handler must have jumped out.
+ * Has the owner left for good? Killed; or we are the owner, and its frame is below ours, where
+ * nothing of it can be left; or it should have been done long ago, and a signal handler must have
+ * jumped out.
  */
 static bool left(const struct progress *p, uint32_t owner, uint32_t self)
 {

@@ -2,10 +2,10 @@
 /*
  * reporter.c - a process's connection to the controller, and who may use it.
  *
- * Its state is in the process's own memory, under a lock that holds its owner's process and thread. A
- * fork of a process whose other thread had the lock finds out by the process id; a signal handler that
- * came in between finds its own thread, and makes a connection for that one report; one that jumped out
- * of the middle is found out because its frame lies below ours.
+ * Its state is in the process's own memory, under a lock that holds its owner's process and thread.
+ * A fork of a process whose other thread had the lock finds out by the process id; a signal handler
+ * that came in between finds its own thread, and makes a connection for that one report; one that
+ * jumped out of the middle is found out because its frame lies below ours.
  */
 #include "reporter.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reporter_link.h - what the rooms of the reporter share: reporter_link.c (a way to the controller),
- * reporter.c (the process's one), reporter_answer.c (what comes back), reporter_stream.c (when).
+ * reporter_link.h - what the rooms of the reporter share: reporter_link.c (a way to the
+ * controller), reporter.c (the process's one), reporter_answer.c (what comes back),
+ * reporter_stream.c (when).
  */
 #ifndef SOCKSHIM_REPORTER_LINK_H
 #define SOCKSHIM_REPORTER_LINK_H
@@ -33,7 +34,9 @@ int link_connected(struct link *l);
 /* Also a copy that fork(2) has left us; never a number that is somebody else's by now. */
 void link_drop(struct link *l);
 
-/* A line that was cut in the middle ends its connection (-EPIPE): the controller sees no end of it. */
+/*
+ * A line that was cut in the middle ends its connection (-EPIPE): the controller sees no end of it.
+ */
 int link_send(const struct session *s, const struct link *l, const struct report_target *t,
 	      const char *line, size_t len);
 
@@ -57,9 +60,9 @@ void answers_forget(void);
 /* ---- reporter.c ---- */
 
 /*
- * Sends it, with r->seq; the head's fields and nothing of the process are filled in. 0; -EAGAIN: the
- * controller has no room now; another -errno. With `until` an answer is wanted: 1 and *answer if it had to
- * be waited for here, else reporter_answer() has it later.
+ * Sends it, with r->seq; the head's fields and nothing of the process are filled in. 0; -EAGAIN:
+ * the controller has no room now; another -errno. With `until` an answer is wanted: 1 and *answer
+ * if it had to be waited for here, else reporter_answer() has it later.
  */
 int reporter_send(const struct session *s, struct report *r, uint64_t until,
 		  struct report_answer *answer);
@@ -67,7 +70,9 @@ int reporter_send(const struct session *s, struct report *r, uint64_t until,
 /* 1: here it is; 0: not yet; -errno: it will never come. */
 int reporter_answer(const struct session *s, int32_t pid, uint32_t seq, struct report_answer *out);
 
-/* A controller that let an answer be waited for in vain is not waited for until it gives another. */
+/*
+ * A controller that let an answer be waited for in vain is not waited for until it gives another.
+ */
 void reporter_no_answer(void);
 bool reporter_is_silent(void);
 

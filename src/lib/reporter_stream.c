@@ -2,9 +2,10 @@
 /*
  * reporter_stream.c - a stream's reports: when they are sent, and what waits for them.
  *
- * With ReportMode optional a report is tried once, and an answer is waited for only while the controller
- * gives any. With required it is tried until ReportTimeout, in steps of a millisecond: nothing wakes
- * who waits for room in a listener's queue; and in longer ones for a controller that is not there.
+ * With ReportMode optional a report is tried once, and an answer is waited for only while the
+ * controller gives any. With required it is tried until ReportTimeout, in steps of a millisecond:
+ * nothing wakes who waits for room in a listener's queue; and in longer ones for a controller that
+ * is not there.
  */
 #include <errno.h>
 #include <fcntl.h>

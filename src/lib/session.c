@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* session.c - the shared mapping of a session: made, found, checked; its file is in session_file.c. */
+/*
+ * session.c - the shared mapping of a session: made, found, checked; its file is in session_file.c.
+ */
 #include "session.h"
 
 #include <errno.h>
@@ -315,9 +317,9 @@ int32_t session_call_name(const struct session *s, struct call *c,
 }
 
 /*
- * What each process touches is in three places: the settings' first pages, the first pages of names, and
- * where the end of progresses and the beginning of streams meet. Each place more is a page fault or two,
- * and a page of the page table.
+ * What each process touches is in three places: the settings' first pages, the first pages of
+ * names, and where the end of progresses and the beginning of streams meet. Each place more is a
+ * page fault or two, and a page of the page table.
  */
 struct progresses *session_progresses(const struct session *s)
 {

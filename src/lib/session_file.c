@@ -111,9 +111,9 @@ struct directory_entry { /* getdents64(2) */
 };
 
 /*
- * That nobody has an orphan mapped does not say that nobody will: a process between execve(2) and its
- * constructors has not come to it yet. So the first visit only marks it (by its mode), and a later
- * one removes it if it has stayed alone, SWEEP_SECONDS after the mark.
+ * That nobody has an orphan mapped does not say that nobody will: a process between execve(2) and
+ * its constructors has not come to it yet. So the first visit only marks it (by its mode), and a
+ * later one removes it if it has stayed alone, SWEEP_SECONDS after the mark.
  */
 static bool is_abandoned(int fd)
 {

@@ -127,8 +127,8 @@ static int connect_proxy(const struct settings *s, const struct proxy *p, int fd
 }
 
 /*
- * Before the request leaves, for who attaches streams by their port. The words are torsocks'. A line is
- * long: not on everybody's stack.
+ * Before the request leaves, for who attaches streams by their port. The words are torsocks'. A
+ * line is long: not on everybody's stack.
  */
 static __attribute__((noinline)) void say_source(int fd)
 {
@@ -297,7 +297,9 @@ static int receive_some(struct stream *st, const struct socks_request *rq, int f
 	return 0;
 }
 
-/* Steps until there is something to wait for (POLLIN, POLLOUT), an end (0) or a failure (-errno). */
+/*
+ * Steps until there is something to wait for (POLLIN, POLLOUT), an end (0) or a failure (-errno).
+ */
 static int handshake(struct stream *st, const struct session *s, int fd,
 		     struct socks_answer *answer)
 {

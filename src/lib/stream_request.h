@@ -5,7 +5,10 @@
 
 #include "stream.h"
 
-/* The host's name; user names and passwords that are made for isolation: 16 of session id, and what tells apart. */
+/*
+ * The host's name; user names and passwords that are made for isolation: 16 of session id, and what
+ * tells apart.
+ */
 struct stream_text {
 	char name[NAME_MAX_LEN + 1];
 	uint8_t user[255];

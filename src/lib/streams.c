@@ -3,19 +3,19 @@
  * streams.c - the table of live streams, and how entries of closed sockets get out of it.
  *
  * The table is cut into tiers of growing size, and the next is used when there is no room in those
- * before: so few streams take few pages, and those of the first tier, with the header before them, are side
- * by side: a process that makes one connection touches one or two. In each tier a cookie may stand in one of two buckets of
- * PLACES places, and goes into the emptier one: then all buckets fill alike, whichever cookies the
- * kernel gives out (blocks of them to each processor). Who looks for one reads a byte of each place,
- * which lie side by side, and then the entry alone.
+ * before: so few streams take few pages, and those of the first tier, with the header before them,
+ * are side by side: a process that makes one connection touches one or two. In each tier a cookie
+ * may stand in one of two buckets of PLACES places, and goes into the emptier one: then all buckets
+ * fill alike, whichever cookies the kernel gives out (blocks of them to each processor). Who looks
+ * for one reads a byte of each place, which lie side by side, and then the entry alone.
  *
- * Nobody tells us when a socket is closed: when both buckets of a cookie are nearly full in the last
- * tier, reap() asks the kernel which sockets there are (sock_diag(7)) and drops every entry that it
- * does not know. That frees thousands of places at once.
+ * Nobody tells us when a socket is closed: when both buckets of a cookie are nearly full in the
+ * last tier, reap() asks the kernel which sockets there are (sock_diag(7)) and drops every entry
+ * that it does not know. That frees thousands of places at once.
  *
  * reap() first puts its number on all entries, then takes it off those the kernel lists, then drops
- * those that still have it. An entry that is added meanwhile has no number and stays. Several reapers
- * at a time do no harm: an entry is dropped only by the one whose number it carries.
+ * those that still have it. An entry that is added meanwhile has no number and stays. Several
+ * reapers at a time do no harm: an entry is dropped only by the one whose number it carries.
  */
 #include <errno.h>
 #include <string.h>
@@ -327,8 +327,8 @@ static uint32_t put_in_tier(struct streams *t, const struct places *p, const str
 }
 
 /*
- * Puts `b` where its cookie stands already, else into the first tier that has room for it. Returns how
- * many places it could choose from, if that was in the last tier, else PLACES; -ENOSPC.
+ * Puts `b` where its cookie stands already, else into the first tier that has room for it. Returns
+ * how many places it could choose from, if that was in the last tier, else PLACES; -ENOSPC.
  */
 static int put(struct streams *t, const struct body *b)
 {
@@ -392,8 +392,8 @@ static void sweep(struct streams *t, uint32_t number)
 }
 
 /*
- * Drops the entries of closed sockets. 0; -EAGAIN when that was done a moment ago; other -errno when
- * the kernel does not tell.
+ * Drops the entries of closed sockets. 0; -EAGAIN when that was done a moment ago; other -errno
+ * when the kernel does not tell.
  */
 static int reap(struct streams *t)
 {

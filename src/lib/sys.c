@@ -250,8 +250,8 @@ static int number(const char *name)
 
 /*
  * Most programs begin with 0, 1 and 2 and no more: to list those would be the dearest call of a
- * start-up. Linux 6.2 tells in one how many there are. Returns the open ones as bits, or 0 if there are
- * others.
+ * start-up. Linux 6.2 tells in one how many there are. Returns the open ones as bits, or 0 if there
+ * are others.
  */
 static uint32_t few_fds(void)
 {

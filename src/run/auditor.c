@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * auditor.c - the launcher's part of an audit: it starts the auditor (sockshimctl) before the command,
- * tells it how that ended, and takes the verdict into the exit status. All else is the auditor's.
+ * auditor.c - the launcher's part of an audit: it starts the auditor (sockshimctl) before the
+ * command, tells it how that ended, and takes the verdict into the exit status. All else is the
+ * auditor's.
  */
 #include <errno.h>
 #include <fcntl.h>

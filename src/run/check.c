@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* check.c - --check: can the command be wrapped as things are? Says so line by line, runs nothing. */
+/*
+ * check.c - --check: can the command be wrapped as things are? Says so line by line, runs nothing.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +15,10 @@
 #include "socks.h"
 #include "stream.h"
 
-/* A proxy that greets takes milliseconds; whoever checks does not want to wait as long as a program. */
+/*
+ * A proxy that greets takes milliseconds; whoever checks does not want to wait as long as a
+ * program.
+ */
 #define GREETING_TIMEOUT 10000 /* ms */
 /* SOCKS4a has no greeting: it is asked for a name that cannot exist (RFC 6761 §6.4). */
 #define NO_SUCH_NAME "sockshim.invalid"

@@ -3,13 +3,13 @@
  * child.c - the command as a child that looks as if it ran alone.
  *
  * Theory of operation. The launcher stays as the command's parent, in the same process group. It
- * blocks every signal before the child is made, so that its own dispositions never change: the child
- * gets back the signal mask that the launcher came with, and whatever was ignored is ignored still.
- * From then on the launcher only takes signals from its queue, one after another:
+ * blocks every signal before the child is made, so that its own dispositions never change: the
+ * child gets back the signal mask that the launcher came with, and whatever was ignored is ignored
+ * still. From then on the launcher only takes signals from its queue, one after another:
  *
- * - Signals of the terminal (^C, ^\, ^Z, window size, hangup) go to the whole group, so the child has
- *   them already; the kernel sends them (SI_KERNEL), and the launcher drops them. If the child has
- *   left the group (a shell with job control does), those that still come here are passed on.
+ * - Signals of the terminal (^C, ^\, ^Z, window size, hangup) go to the whole group, so the child
+ *   has them already; the kernel sends them (SI_KERNEL), and the launcher drops them. If the child
+ *   has left the group (a shell with job control does), those that still come here are passed on.
  *   SIGALRM from the kernel is a timer that was set before the launcher was executed
  *   (perl -e 'alarm 9; exec …'), SIGHUP to a session leader tells of the terminal's end: those come
  *   here alone and are passed on.
@@ -18,21 +18,21 @@
  *   that catches it may see it twice. Losing one would be worse.
  * - When the child stops, the launcher stops itself by the same signal, for its own parent to see;
  *   when it is continued, it continues the child, unless that was continued along with it.
- * - When the child ends, the launcher ends likewise. The session ends only if nothing else lives below
- *   the launcher, which takes in orphans to know that (PR_SET_CHILD_SUBREAPER): that nobody has the
- *   session mapped does not say so, since a process between execve(2) and its constructors has not
- *   mapped it yet (of `sh -c 'program &'` every third found its session removed).
- * - A shell with job control is not the leader of the group it is started in, as it would be alone; it
- *   makes one and takes the terminal. If it is suspended and continued, whoever continues it gives
- *   the terminal to our group, and the launcher hands it on.
+ * - When the child ends, the launcher ends likewise. The session ends only if nothing else lives
+ *   below the launcher, which takes in orphans to know that (PR_SET_CHILD_SUBREAPER): that nobody
+ *   has the session mapped does not say so, since a process between execve(2) and its constructors
+ *   has not mapped it yet (of `sh -c 'program &'` every third found its session removed).
+ * - A shell with job control is not the leader of the group it is started in, as it would be alone;
+ *   it makes one and takes the terminal. If it is suspended and continued, whoever continues it
+ *   gives the terminal to our group, and the launcher hands it on.
  *
- * The launcher holds the session's memory (session.h), and is the guard's supervisor: a signalfd ends
- * the supervisor's wait when there are signals, which are taken as before. Processes that outlive the
- * command need a supervisor still: a copy of this process stays for them, with nothing of the launcher's
- * but the guard's own descriptors.
+ * The launcher holds the session's memory (session.h), and is the guard's supervisor: a signalfd
+ * ends the supervisor's wait when there are signals, which are taken as before. Processes that
+ * outlive the command need a supervisor still: a copy of this process stays for them, with nothing
+ * of the launcher's but the guard's own descriptors.
  *
- * Mustn't: read or write the terminal, change its own process group, keep a descriptor that the child
- * could inherit. If the launcher is killed the child goes on.
+ * Mustn't: read or write the terminal, change its own process group, keep a descriptor that the
+ * child could inherit. If the launcher is killed the child goes on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -180,7 +180,10 @@ static void __attribute__((noreturn)) end_by(int sig)
 	_exit(128 + sig); /* init of a PID namespace is not killed by itself */
 }
 
-/* Our parent is to see the same signal; the kernel drops it in a group without a shell to resume it. */
+/*
+ * Our parent is to see the same signal; the kernel drops it in a group without a shell to resume
+ * it.
+ */
 static void stop_by(int sig)
 {
 	if (sig != SIGSTOP)

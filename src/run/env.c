@@ -3,9 +3,9 @@
  * env.c - --env: lines for a shell that runs already, to put itself into a session, and out of it.
  *
  * The shell evaluates them (eval "$(sockshim --env)"). It may have got them through a subshell: the
- * session is to live as long as the process that the shell calls $$, so the lines rename its file if
- * that is not this program's parent. A shell that was told to go into a session and did not would
- * go on past the proxy: what it evaluates then is `false`, for `set -e` or `||` to see.
+ * session is to live as long as the process that the shell calls $$, so the lines rename its file
+ * if that is not this program's parent. A shell that was told to go into a session and did not
+ * would go on past the proxy: what it evaluates then is `false`, for `set -e` or `||` to see.
  */
 #include <stdio.h>
 #include <stdlib.h>

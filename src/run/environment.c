@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* environment.c - the environment of the command: LD_PRELOAD and the session's name, nothing else. */
+/*
+ * environment.c - the environment of the command: LD_PRELOAD and the session's name, nothing else.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

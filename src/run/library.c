@@ -29,10 +29,10 @@ static bool is_library(int fd)
 }
 
 /*
- * ld.so warns about a library that it cannot load and runs the program all the same, past the proxy:
- * so everything that would make it do so is looked for here. It splits LD_PRELOAD at blanks and
- * colons, without a way to quote them, and replaces $ORIGIN and its like. A link of another name
- * would have to outlive the launcher, for the programs that outlive it.
+ * ld.so warns about a library that it cannot load and runs the program all the same, past the
+ * proxy: so everything that would make it do so is looked for here. It splits LD_PRELOAD at blanks
+ * and colons, without a way to quote them, and replaces $ORIGIN and its like. A link of another
+ * name would have to outlive the launcher, for the programs that outlive it.
  */
 static const char *judge(const char *path, int fd)
 {
@@ -83,7 +83,9 @@ static bool join(char path[static PATH_MAX], const char *dir, size_t len, const 
 	return true;
 }
 
-/* Beside the program (as in the build directory), in the lib of its bin, or where it was built for. */
+/*
+ * Beside the program (as in the build directory), in the lib of its bin, or where it was built for.
+ */
 const char *library_find(char path[static PATH_MAX])
 {
 	const char *why = "cannot be found", *slash;

@@ -21,8 +21,8 @@ static struct auditor auditor;
 static struct command cmd;
 
 /*
- * A caller may have closed descriptors 0 to 2. Until the command runs, which finds them closed again,
- * they must not become our own files: messages would be written into those.
+ * A caller may have closed descriptors 0 to 2. Until the command runs, which finds them closed
+ * again, they must not become our own files: messages would be written into those.
  */
 static void occupy_standard(void)
 {
@@ -96,7 +96,10 @@ static void admit(const char *path, enum program_kind kind)
 		warn("%s %s: it bypasses the proxy (Unwrappable allow)", path, why);
 }
 
-/* A supervisor above this process judges already, through the gate of its own session: that is joined. */
+/*
+ * A supervisor above this process judges already, through the gate of its own session: that is
+ * joined.
+ */
 static bool join_outer(struct session *s)
 {
 	const char *name = getenv(SESSION_ENV);

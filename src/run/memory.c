@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory.c - memory that is kept until the launcher ends. Two system calls for a heap, and the pages
- * that malloc(3) keeps its books on, would be 10 us of every start.
+ * memory.c - memory that is kept until the launcher ends. Two system calls for a heap, and the
+ * pages that malloc(3) keeps its books on, would be 10 us of every start.
  */
 #include <stdlib.h>
 #include <string.h>

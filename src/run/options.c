@@ -164,7 +164,9 @@ static void act(struct reader *r, const struct option *o, const char *value)
 	}
 }
 
-/* The argument of an option that needs one is the next word, unless `value` came with the option. */
+/*
+ * The argument of an option that needs one is the next word, unless `value` came with the option.
+ */
 static void take(struct reader *r, const struct option *o, const char *value)
 {
 	if (o->argument == NEEDED && !value) {

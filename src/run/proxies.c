@@ -100,7 +100,10 @@ static bool read_address(int from, struct addr *a)
 	return false;
 }
 
-/* waitpid(2) loses the status where the launcher was started with SIGCHLD ignored: that is no error. */
+/*
+ * waitpid(2) loses the status where the launcher was started with SIGCHLD ignored: that is no
+ * error.
+ */
 static bool look_up(const char *host, struct addr *a)
 {
 	int ends[2], status = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rights.c - takes from the command the right to change the network. Who has it need not send: the kernel
- * does, for an address that joins a group, a tunnel or a device that comes up, and no filter sees that.
+ * rights.c - takes from the command the right to change the network. Who has it need not send: the
+ * kernel does, for an address that joins a group, a tunnel or a device that comes up, and no filter
+ * sees that.
  */
 #include <errno.h>
 #include <linux/capability.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* run.h - the parts of the launcher. Its functions end the program themselves when they cannot go on. */
+/*
+ * run.h - the parts of the launcher. Its functions end the program themselves when they cannot go
+ * on.
+ */
 #ifndef SOCKSHIM_RUN_H
 #define SOCKSHIM_RUN_H
 
@@ -41,7 +44,9 @@ void options_version(void) __attribute__((noreturn));
 bool torsocks_is(const char *name);
 void torsocks_read(struct request *rq, struct conf *c, char **argv);
 
-/* env.c: from now on a failure makes the shell evaluate `false`; --env and --off, the exit status. */
+/*
+ * env.c: from now on a failure makes the shell evaluate `false`; --env and --off, the exit status.
+ */
 void env_begin(void);
 int env_print(const struct request *rq, const struct conf *c);
 
@@ -63,7 +68,10 @@ void proxies_resolve(struct settings *s);
 /* library.c: why the library cannot be used, in words, or NULL; `path` gets where it is. */
 const char *library_find(char path[static PATH_MAX]);
 
-/* library.c: the directory of this program without the last slash, and its length; "", 0: not known. */
+/*
+ * library.c: the directory of this program without the last slash, and its length; "", 0: not
+ * known.
+ */
 size_t own_directory(char dir[static PATH_MAX]);
 
 /*
@@ -76,9 +84,9 @@ int command_find(const char *name, char path[static PATH_MAX]);
 const char *command_escapes(enum program_kind kind);
 
 /*
- * environment.c: `env` with SOCKSHIM_SESSION set and, where the library is loadable, LD_PRELOAD. If it
- * hands sockets to this process (sd_listen_fds(3): LISTEN_PID), `own` becomes where the command's number
- * must be put, else NULL.
+ * environment.c: `env` with SOCKSHIM_SESSION set and, where the library is loadable, LD_PRELOAD. If
+ * it hands sockets to this process (sd_listen_fds(3): LISTEN_PID), `own` becomes where the
+ * command's number must be put, else NULL.
  */
 char **environment_make(char **env, const char *library, bool loadable, const char *session,
 			char **own);
@@ -88,7 +96,9 @@ char **environment_make(char **env, const char *library, bool loadable, const ch
 const char *environment_preload(const char *library);
 const char *environment_without(const char *library);
 
-/* command.c: what execvp(3) runs when the kernel does not know the file: /bin/sh, path, arguments. */
+/*
+ * command.c: what execvp(3) runs when the kernel does not know the file: /bin/sh, path, arguments.
+ */
 char **command_script(const char *path, char **argv);
 
 /* auditor.c: an auditor beside the command. */
@@ -101,7 +111,9 @@ struct auditor {
 int auditor_start(struct auditor *a, const struct audit_request *rq, const char *session,
 		  char **command);
 
-/* The exit status that its verdict asks for; -1: the command's own. `status` as wait(2) gives it. */
+/*
+ * The exit status that its verdict asks for; -1: the command's own. `status` as wait(2) gives it.
+ */
 int auditor_end(const struct auditor *a, const struct session *s, int status, bool ran,
 		bool guarded);
 
@@ -110,8 +122,8 @@ int auditor_refused(const struct auditor *a, const struct session *s, const char
 void auditor_allowed(const struct session *s, const char *path, int kind);
 
 /*
- * rights.c: takes CAP_NET_ADMIN from this process and from all that it executes. Only system calls, since
- * it runs on the launcher's memory. 0 or -errno.
+ * rights.c: takes CAP_NET_ADMIN from this process and from all that it executes. Only system calls,
+ * since it runs on the launcher's memory. 0 or -errno.
  */
 int rights_drop(void);
 

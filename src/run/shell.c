@@ -2,9 +2,10 @@
 /*
  * shell.c - --shell: the user's shell as the command, with a mark in its prompt.
  *
- * The prompt is set by the user's own start-up files, so the mark has to come after them: fish has an
- * option for that; bash and zsh are given a file of ours in place of theirs, which reads theirs. It
- * lies in a folder that it removes itself. A shell that does not ask at a terminal is not marked.
+ * The prompt is set by the user's own start-up files, so the mark has to come after them: fish has
+ * an option for that; bash and zsh are given a file of ours in place of theirs, which reads theirs.
+ * It lies in a folder that it removes itself. A shell that does not ask at a terminal is not
+ * marked.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -2,16 +2,16 @@
 /*
  * asked.c - `Dns answer`: the program's socket to a DNS server becomes a socket to itself.
  *
- * It is bound to loopback and connected to its own address (TCP too: both ends may open at once, RFC
- * 9293 §3.5). What the program writes comes back to it, so that poll, epoll and blocking reads are the
- * kernel's business; and what it reads is turned from the question into the answer on the way to its
- * buffer. There is no other end, no thread, no descriptor but the program's own, and no hook on the
- * sending side but for sends with an address. Those get the server's address in front, to tell it when
- * the datagram comes back.
+ * It is bound to loopback and connected to its own address (TCP too: both ends may open at once,
+ * RFC 9293 §3.5). What the program writes comes back to it, so that poll, epoll and blocking reads
+ * are the kernel's business; and what it reads is turned from the question into the answer on the
+ * way to its buffer. There is no other end, no thread, no descriptor but the program's own, and no
+ * hook on the sending side but for sends with an address. Those get the server's address in front,
+ * to tell it when the datagram comes back.
  *
- * A question read from a stream stays in the kernel's queue until its whole answer has been read, so
- * that the socket stays readable meanwhile. Which server, and how much of an answer has been read, is
- * known by the socket's cookie in this process and its forks.
+ * A question read from a stream stays in the kernel's queue until its whole answer has been read,
+ * so that the socket stays readable meanwhile. Which server, and how much of an answer has been
+ * read, is known by the socket's cookie in this process and its forks.
  */
 #include "asked.h"
 

@@ -2,9 +2,9 @@
 /*
  * audited.c - what the library tells the auditor.
  *
- * Where a call came from is found by the frame pointers, with which this library is compiled: the first
- * return address outside of it is the caller's. No unwinder is needed, and none could be used: it
- * takes locks and memory.
+ * Where a call came from is found by the frame pointers, with which this library is compiled: the
+ * first return address outside of it is the caller's. No unwinder is needed, and none could be
+ * used: it takes locks and memory.
  *
  * An event and its texts are kilobytes, which only who is audited needs of his stack: TOLD.
  */

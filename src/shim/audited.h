@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* audited.h - what the library tells the auditor; all of it nothing but a test where nobody audits. */
+/*
+ * audited.h - what the library tells the auditor; all of it nothing but a test where nobody audits.
+ */
 #ifndef SOCKSHIM_SHIM_AUDITED_H
 #define SOCKSHIM_SHIM_AUDITED_H
 

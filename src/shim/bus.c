@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* bus.c - messages to D-Bus: names that UnixSockets closes are unknown there. */
 #include "bus.h"
 

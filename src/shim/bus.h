@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bus.h - names on D-Bus that UnixSockets closes. Clients of libdbus, GLib and systemd send each message
- * by one sendmsg(2). A process that never connects to a bus pays one load.
+ * bus.h - names on D-Bus that UnixSockets closes. Clients of libdbus, GLib and systemd send each
+ * message by one sendmsg(2). A process that never connects to a bus pays one load.
  */
 #ifndef SOCKSHIM_BUS_H
 #define SOCKSHIM_BUS_H

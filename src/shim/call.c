@@ -48,10 +48,10 @@ static void call_path(struct call *c, const struct sockaddr_un *to, socklen_t le
 }
 
 /*
- * Type and protocol of a socket. Only TCP's own has TCP_REPAIR, which anybody may read: one call tells
- * the most usual kind from all others, also from the raw sockets of its protocol and from MPTCP's.
- * None tells it where it is connected: should another socket have taken its number unseen, it is
- * connected to the proxy, and greets nobody else.
+ * Type and protocol of a socket. Only TCP's own has TCP_REPAIR, which anybody may read: one call
+ * tells the most usual kind from all others, also from the raw sockets of its protocol and from
+ * MPTCP's. None tells it where it is connected: should another socket have taken its number unseen,
+ * it is connected to the proxy, and greets nobody else.
  */
 static bool ask_kind(int fd, struct call *c)
 {

@@ -3,8 +3,8 @@
  * connect.c - connect(2) through the proxy.
  *
  * The stream is in the table before the kernel's connect begins: whatever happens then (a signal
- * handler that jumps out, another thread that looks), its socket is known to lead to no more than the
- * proxy. A blocking connect drives it to the end; a non-blocking one makes the first step.
+ * handler that jumps out, another thread that looks), its socket is known to lead to no more than
+ * the proxy. A blocking connect drives it to the end; a non-blocking one makes the first step.
  */
 #include <errno.h>
 
@@ -125,8 +125,8 @@ static int wait_for(const struct connecting *a, struct progress *p, int need)
 }
 
 /*
- * Of an open stream: the kernel says 0 once to who connected without blocking, then EISCONN. Where it
- * has said that to us, or is a Unix socket's, the entry knows.
+ * Of an open stream: the kernel says 0 once to who connected without blocking, then EISCONN. Where
+ * it has said that to us, or is a Unix socket's, the entry knows.
  */
 static int ask_entry(const struct connecting *a, struct stream_entry *e)
 {
@@ -151,8 +151,9 @@ static int abandoned(const struct connecting *a)
 }
 
 /*
- * Of a socket that had a stream: what connect(2) says, or 1 if it may connect anew. One that was reset
- * may not until it is disconnected; no address is as short as the one that is used to ask for that.
+ * Of a socket that had a stream: what connect(2) says, or 1 if it may connect anew. One that was
+ * reset may not until it is disconnected; no address is as short as the one that is used to ask for
+ * that.
  */
 static int ask_again(const struct connecting *a)
 {
@@ -233,7 +234,9 @@ static int start_failed(const struct connecting *a, struct progress *p, int err)
 	audit_end(a->s, &st, -err);
 	pend_forget_locked(p, a->fd);
 	drop_replacement(a);
-	/* A non-blocking socket gives the error of its last attempt so: the proxy is not at fault. */
+	/*
+	 * A non-blocking socket gives the error of its last attempt so: the proxy is not at fault.
+	 */
 	if (!is_callers(a, err) && err != -ECONNABORTED &&
 	    (err != -ECONNREFUSED || a->family || pend_blocks(a->fd)))
 		tunnel_say_failed(a->s, &st, -err);
@@ -251,7 +254,7 @@ static int connect_listed(const struct connecting *a, struct progress *p)
 	p->calm = false;
 	if (err == -EINTR && a->family != AF_UNIX && !tunnel_interrupts() &&
 	    !pend_limit(a->fd, SO_SNDTIMEO))
-		err = 0; /* it goes on; only because of ConnectTimeout did the kernel not restart it */
+		err = 0; /* it goes on; but for ConnectTimeout the kernel had restarted it */
 	if (err < 0 && (err != -EINTR || a->family == AF_UNIX))
 		return start_failed(a, p, err);
 	if (a->family)
@@ -259,7 +262,9 @@ static int connect_listed(const struct connecting *a, struct progress *p)
 	p->told = p->stream.state != STREAM_CONNECTING && a->family != AF_UNIX;
 	blocks = p->told || pend_blocks(a->fd);
 	p->waited = blocks && err != -EINTR;
-	/* EPOLLOUT wakes a thread that sleeps in epoll_wait(2): its timeout must heed our deadline. */
+	/*
+	 * EPOLLOUT wakes a thread that sleeps in epoll_wait(2): its timeout must heed our deadline.
+	 */
 	need = pend_advance(p, a->fd, false, EPOLLOUT);
 	if (err == -EINTR)
 		return err;

@@ -2,9 +2,9 @@
 /*
  * fds.c - which descriptors of this process may lead to a stream under way.
  *
- * Memory is mapped at first use and touched where it is used. A fork has its own copy. A vfork child
- * works on its parent's: it may mark, and clears nothing, since what is closed in it is not in the
- * parent; a page that the kernel wipes in a fork tells the two apart.
+ * Memory is mapped at first use and touched where it is used. A fork has its own copy. A vfork
+ * child works on its parent's: it may mark, and clears nothing, since what is closed in it is not
+ * in the parent; a page that the kernel wipes in a fork tells the two apart.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +32,10 @@ struct bits {
 	_Atomic uint64_t of[KINDS];
 };
 
-/* Of the numbers that every program has: beside our other variables, on pages that are there already. */
+/*
+ * Of the numbers that every program has: beside our other variables, on pages that are there
+ * already.
+ */
 static struct bits low_bits;
 static LARGE(1b) struct reg low_regs[BITS][REGS_EACH];
 
@@ -56,9 +59,9 @@ static atomic_int highest; /* number with a bit of either kind, since the start 
 
 /*
  * Whose memory it is that is new, or that no process has written its number to since the fork. The
- * first that looks may be a vfork child (a fork that starts a program does nothing else): it has its
- * parent's. Where kcmp(2) is not to be had it is taken for a process of its own. The process that was
- * started by execve(2) has its own: it need not ask, which takes as long as a page fault.
+ * first that looks may be a vfork child (a fork that starts a program does nothing else): it has
+ * its parent's. Where kcmp(2) is not to be had it is taken for a process of its own. The process
+ * that was started by execve(2) has its own: it need not ask, which takes as long as a page fault.
  */
 static int32_t whose(int32_t pid)
 {

@@ -44,12 +44,12 @@ static bool move(uint64_t to, int flags)
 }
 
 /*
- * The page itself moves there. To map it a second time would be a file to open, which may be another
- * by now (an update), and two pages to compare. mincore(2) says whether the place is free. Before
- * Linux 5.13 a hole stays behind, in which nobody looks for anything.
+ * The page itself moves there. To map it a second time would be a file to open, which may be
+ * another by now (an update), and two pages to compare. mincore(2) says whether the place is free.
+ * Before Linux 5.13 a hole stays behind, in which nobody looks for anything.
  *
- * Where it lies nothing else does: it takes three pages for the page table and two mappings, a fiftieth
- * of what a short process costs. Most make no call that needs it.
+ * Where it lies nothing else does: it takes three pages for the page table and two mappings, a
+ * fiftieth of what a short process costs. Most make no call that needs it.
  */
 void gate_open(void)
 {

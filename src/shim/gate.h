@@ -8,8 +8,8 @@
 /* Where a guarded session has its gate. */
 void gate_start(const struct session *s);
 /*
- * Moves the gate to its place, if that was not done: before the first call that needs it, and before the
- * program may be forbidden to. If it fails the supervisor is asked.
+ * Moves the gate to its place, if that was not done: before the first call that needs it, and
+ * before the program may be forbidden to. If it fails the supervisor is asked.
  */
 void gate_open(void);
 bool gate_is_there(void);

@@ -2,10 +2,10 @@
 /*
  * hidden.c - registrations with epoll of streams under way: what the kernel is asked for meanwhile.
  *
- * The kernel must not tell a program that its socket is writable while that leads to the proxy only.
- * So while a stream is under way its registrations ask for what the handshake waits for, level
- * triggered, and bear a mark instead of the program's data: the wait hooks take marked events out. Then
- * the program's own interest is put back, which also gives the edge to EPOLLET.
+ * The kernel must not tell a program that its socket is writable while that leads to the proxy
+ * only. So while a stream is under way its registrations ask for what the handshake waits for,
+ * level triggered, and bear a mark instead of the program's data: the wait hooks take marked events
+ * out. Then the program's own interest is put back, which also gives the edge to EPOLLET.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -61,8 +61,8 @@ static int replace(const struct reg *r, int fd, uint32_t events, uint64_t data)
 }
 
 /*
- * What is registered stays so when its number is closed while a copy of the socket is open. It can be
- * named again only by that number, so the copy gets it for the time of the call, if it is free.
+ * What is registered stays so when its number is closed while a copy of the socket is open. It can
+ * be named again only by that number, so the copy gets it for the time of the call, if it is free.
  */
 static int replace_by(const struct reg *r, int fd, int copy, uint32_t events, uint64_t data)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hook_async.c - getaddrinfo_a: libc would ask in threads of its own, which no hook sees. Answers
- * need no waiting here, so each request is done before the call returns; gai_error(3), gai_suspend(3)
- * and gai_cancel(3) are libc's, and find it done.
+ * need no waiting here, so each request is done before the call returns; gai_error(3),
+ * gai_suspend(3) and gai_cancel(3) are libc's, and find it done.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -36,8 +36,8 @@ static void *notify_thread(void *arg)
 }
 
 /*
- * The program asks for its function to be run in a thread: it may hold a lock that it takes. Nearly no
- * program does: these functions are not looked up at each start.
+ * The program asks for its function to be run in a thread: it may hold a lock that it takes. Nearly
+ * no program does: these functions are not looked up at each start.
  */
 static void start_thread(const struct sigevent *event)
 {

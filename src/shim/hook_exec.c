@@ -266,8 +266,8 @@ WRAP int posix_spawnp(pid_t *restrict pid, const char *restrict file,
 }
 
 /*
- * system(3) and popen(3) start the shell from inside libc, with environ as it is. A program that has
- * cleared it gets it back afterwards.
+ * system(3) and popen(3) start the shell from inside libc, with environ as it is. A program that
+ * has cleared it gets it back afterwards.
  */
 WRAP int system(const char *command)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* hook_fd.c - copies of descriptors: a stream that is under way may have several numbers; ioctl(2). */
+/*
+ * hook_fd.c - copies of descriptors: a stream that is under way may have several numbers; ioctl(2).
+ */
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <stdarg.h>

@@ -110,7 +110,8 @@ static int by_address(const void *address, socklen_t len, int family, struct hos
 
 /*
  * The results of the forms without a buffer. libc has one for all threads; here they take turns, so
- * that threads which heed no rule disturb each other less. (8 KiB more for each thread cost too much.)
+ * that threads which heed no rule disturb each other less. (8 KiB more for each thread cost too
+ * much.)
  */
 static LARGE(2) struct own {
 	struct hostent host;

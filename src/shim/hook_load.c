@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hook_load.c - what programs open, and the list of what is loaded. With RTLD_DEEPBIND, as PHP opens its
- * extensions, what a plugin calls is looked for in its own libraries first, and so its calls are libc's.
- * Where there is a guard it catches them; elsewhere the flag is taken away. What they look for in libc by
- * its name is ours everywhere.
+ * hook_load.c - what programs open, and the list of what is loaded. With RTLD_DEEPBIND, as PHP
+ * opens its extensions, what a plugin calls is looked for in its own libraries first, and so its
+ * calls are libc's. Where there is a guard it catches them; elsewhere the flag is taken away. What
+ * they look for in libc by its name is ours everywhere.
  */
 #include <dlfcn.h>
 #include <link.h>
@@ -33,9 +33,9 @@ WRAP void *dlopen(const char *file, int mode)
 }
 
 /*
- * Of what a library is asked for by its handle, as ctypes asks libc and Qt the resolver, what is hooked
- * is ours. A handle that stands for the search order finds ours by itself, or jumps: dlsym(3) looks at
- * where it is called from.
+ * Of what a library is asked for by its handle, as ctypes asks libc and Qt the resolver, what is
+ * hooked is ours. A handle that stands for the search order finds ours by itself, or jumps:
+ * dlsym(3) looks at where it is called from.
  */
 WRAP void *dlsym(void *restrict handle, const char *restrict name)
 {

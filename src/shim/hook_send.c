@@ -156,8 +156,8 @@ static int ask_first_alone(int fd, const struct call *c, struct mmsghdr *msgs, i
 }
 
 /*
- * Sends what comes before the first refused message, as the kernel does with the first bad one. What
- * cannot be read is left to the kernel, which says EFAULT there.
+ * Sends what comes before the first refused message, as the kernel does with the first bad one.
+ * What cannot be read is left to the kernel, which says EFAULT there.
  */
 WRAP int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags)
 {

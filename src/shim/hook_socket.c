@@ -38,7 +38,10 @@ WRAP int socket(int domain, int type, int protocol)
 	return fd;
 }
 
-/* An address of the other family than the socket's: the kernel's refusal comes before ours; or `err`. */
+/*
+ * An address of the other family than the socket's: the kernel's refusal comes before ours; or
+ * `err`.
+ */
 static int or_wrong_family(int err, int fd, const struct call *c, socklen_t len)
 {
 	int domain = c->domain, wrong;
@@ -65,7 +68,10 @@ static bool is_unspec(const struct sockaddr *to, socklen_t len)
 	       to->sa_family == AF_UNSPEC;
 }
 
-/* What the kernel says of a connection in progress before it looks what kind of address it is given. */
+/*
+ * What the kernel says of a connection in progress before it looks what kind of address it is
+ * given.
+ */
 static bool in_progress(int fd, const struct sockaddr *to, socklen_t len)
 {
 	return pend_any() && len >= sizeof(sa_family_t) && len <= sizeof(struct sockaddr_storage) &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hook_syscall.c - syscall(3): the network's numbers go the way of their libc twins, io_uring is not
- * there, everything else goes to the kernel unchanged. Needs no symbol of libc's, so that an
+ * hook_syscall.c - syscall(3): the network's numbers go the way of their libc twins, io_uring is
+ * not there, everything else goes to the kernel unchanged. Needs no symbol of libc's, so that an
  * allocator may call it at any time. And prctl(2), for seccomp filters.
  */
 #define SHIM_CALLS_HOOKS
@@ -79,7 +79,9 @@ static long while_pending(long number, const long a[static 6])
 	}
 }
 
-/* What a process outside of the session has connected leads past the proxy; to inspect it fails so. */
+/*
+ * What a process outside of the session has connected leads past the proxy; to inspect it fails so.
+ */
 WRAP int pidfd_getfd(int process, int fd, unsigned int flags)
 {
 	(void)process;
@@ -100,7 +102,7 @@ static long of_process(long number, const long a[static 6])
 	case SYS_io_uring_setup:
 		return libc_result(-ENOSYS);
 	case SYS_request_key:
-		if (a[2]) /* the kernel would start a program that looks for it, perhaps in the DNS */
+		if (a[2]) /* the kernel would start a program that may ask the DNS */
 			return libc_result(-ENOKEY);
 		break;
 	case SYS_pidfd_getfd:

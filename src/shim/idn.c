@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * idn.c - AI_IDN and AI_CANONIDN by the functions of glibc's own getaddrinfo, which load libidn2 when
- * they are first needed.
+ * idn.c - AI_IDN and AI_CANONIDN by the functions of glibc's own getaddrinfo, which load libidn2
+ * when they are first needed.
  */
 #include <dlfcn.h>
 #include <stdlib.h>

@@ -28,8 +28,8 @@ size_t kept_room(char *const *env);
 char **kept_make(char *const *env, char *space);
 
 /*
- * Environments of thousands of variables do not fit on the stack of every thread. This memory stays:
- * after vfork nobody comes back to free it, and they are rare. NULL: there is none.
+ * Environments of thousands of variables do not fit on the stack of every thread. This memory
+ * stays: after vfork nobody comes back to free it, and they are rare. NULL: there is none.
  */
 char *kept_map(size_t size);
 

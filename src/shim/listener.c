@@ -2,11 +2,11 @@
 /*
  * listener.c - who listens on a Unix socket that UnixSockets closes.
  *
- * Theory of operation. In a launcher's session each program notes the files that it binds Unix sockets to,
- * and who is about to connect looks at the file: nothing is sent to anybody, and neither links nor a
- * daemon's fork matter. The time of its birth tells a file from a later one that got its number.
- * Without a session that programs share, the library's being loaded there is what counts; who listens
- * is asked of the kernel, by a connection.
+ * Theory of operation. In a launcher's session each program notes the files that it binds Unix
+ * sockets to, and who is about to connect looks at the file: nothing is sent to anybody, and
+ * neither links nor a daemon's fork matter. The time of its birth tells a file from a later one
+ * that got its number. Without a session that programs share, the library's being loaded there is
+ * what counts; who listens is asked of the kernel, by a connection.
  */
 #include "listener.h"
 
@@ -27,7 +27,9 @@ struct credentials {
 	uint32_t user, group;
 };
 
-/* One number for the file of this address; 0 if there is none, or it does not say when it was made. */
+/*
+ * One number for the file of this address; 0 if there is none, or it does not say when it was made.
+ */
 static uint64_t file_of(const struct sockaddr *at, socklen_t len)
 {
 	const size_t head = offsetof(struct sockaddr_un, sun_path);

@@ -14,10 +14,10 @@
 #define LOOKUP_DIRECT 1
 
 /*
- * Finds the addresses of a name that is not numeric, without network I/O (but with `Resolve remote`):
- * /etc/hosts, localhost, the own host name, else a virtual address. `family`: AF_UNSPEC, AF_INET,
- * AF_INET6. 0 with *found filled in (all of the family that was asked for, in the order of the file),
- * an EAI_ code, or LOOKUP_DIRECT.
+ * Finds the addresses of a name that is not numeric, without network I/O (but with `Resolve
+ * remote`): /etc/hosts, localhost, the own host name, else a virtual address. `family`: AF_UNSPEC,
+ * AF_INET, AF_INET6. 0 with *found filled in (all of the family that was asked for, in the order of
+ * the file), an EAI_ code, or LOOKUP_DIRECT.
  */
 int lookup_name(const char *name, int family, struct hosts *found);
 
@@ -28,14 +28,14 @@ void lookup_sort(struct hosts *found);
 bool lookup_is_remote(const struct hosts *found);
 
 /*
- * The names of an address: virtual, in /etc/hosts, or by RESOLVE_PTR. 0 with *found filled in, an EAI_
- * code, LOOKUP_DIRECT.
+ * The names of an address: virtual, in /etc/hosts, or by RESOLVE_PTR. 0 with *found filled in, an
+ * EAI_ code, LOOKUP_DIRECT.
  */
 int lookup_address(const struct addr *a, struct hosts *found);
 
 /*
- * A name with other characters than ASCII's as the DNS has it, for AI_IDN; `out` is written to for such
- * a name only. 0 or EAI_IDN_ENCODE, EAI_MEMORY.
+ * A name with other characters than ASCII's as the DNS has it, for AI_IDN; `out` is written to for
+ * such a name only. 0 or EAI_IDN_ENCODE, EAI_MEMORY.
  */
 int idn_encode(const char *name, char out[static HOSTS_NAME]);
 

@@ -2,16 +2,17 @@
 /*
  * others.c - streams that other processes begin on sockets which this one has, too.
  *
- * Each process knows by bits which of its descriptors lead to a stream under way (fds.c). Those that it
- * connects itself it marks, and a fork has a copy. But a socket that was shared before it was connected
- * is connected by one process, and the others must hear of it: who begins a stream on a socket that
- * others may have makes a number in the session grow, and who sees that it has grown, before or after a
- * call, looks through its own descriptors once. So nobody counts what a killed process could leave
- * behind, and while nobody shares sockets nothing is looked through.
+ * Each process knows by bits which of its descriptors lead to a stream under way (fds.c). Those
+ * that it connects itself it marks, and a fork has a copy. But a socket that was shared before it
+ * was connected is connected by one process, and the others must hear of it: who begins a stream on
+ * a socket that others may have makes a number in the session grow, and who sees that it has grown,
+ * before or after a call, looks through its own descriptors once. So nobody counts what a killed
+ * process could leave behind, and while nobody shares sockets nothing is looked through.
  *
- * A socket is its process's own from socket(2) on until it may have got elsewhere: by a fork, which finds
- * a page wiped and says so at its first call, by execve(2), of which the constructor says so, or by
- * SCM_RIGHTS. All three make a second number grow, by which the owner sees that it is none any more.
+ * A socket is its process's own from socket(2) on until it may have got elsewhere: by a fork, which
+ * finds a page wiped and says so at its first call, by execve(2), of which the constructor says so,
+ * or by SCM_RIGHTS. All three make a second number grow, by which the owner sees that it is none
+ * any more.
  */
 #include "pend.h"
 #include "sys.h"
@@ -62,9 +63,9 @@ void others_join(void)
 }
 
 /*
- * Nothing in the look-through waits, or asks whether there is news: it would look again from within, as
- * deep as the stack is. What waits comes after it, when this news is none any more. A signal handler
- * that forks in between leaves the fork its own look (0).
+ * Nothing in the look-through waits, or asks whether there is news: it would look again from
+ * within, as deep as the stack is. What waits comes after it, when this news is none any more. A
+ * signal handler that forks in between leaves the fork its own look (0).
  *
  * What a vfork child closes is not closed in its parent, whose memory this is: that one looks, too.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reach.c - calls that end before the kernel comes to the socket, for what is wrong with them or because
- * they are of no bytes: a stream under way changes nothing about these.
+ * reach.c - calls that end before the kernel comes to the socket, for what is wrong with them or
+ * because they are of no bytes: a stream under way changes nothing about these.
  */
 #include <fcntl.h>
 #include <limits.h>

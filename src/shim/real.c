@@ -2,10 +2,10 @@
 /*
  * real.c - the functions that ours stand in front of.
  *
- * A hundred dlsym(RTLD_NEXT) take 45 us, and malloc(3) the message of each symbol that this libc does
- * not have. So the libraries behind this one are gone through by their GNU hash tables, with
- * dlsym's rules for which version counts. What cannot be made sense of is left to dlsym: an indirect
- * function, a library without such a table, another namespace (dlmopen).
+ * A hundred dlsym(RTLD_NEXT) take 45 us, and malloc(3) the message of each symbol that this libc
+ * does not have. So the libraries behind this one are gone through by their GNU hash tables, with
+ * dlsym's rules for which version counts. What cannot be made sense of is left to dlsym: an
+ * indirect function, a library without such a table, another namespace (dlmopen).
  *
  * To look for all of them takes 12 us of the 100 that the library adds to a process's start, and a
  * process calls few of what is hooked. So each is looked for when it is called first; the
@@ -129,8 +129,8 @@ static const struct link_map *own_map(void)
 }
 
 /*
- * Goes through the libraries behind this one: *sym is the first of that name, in *s, or NULL. False: one of
- * them cannot be read. A `name` of NULL is found in none.
+ * Goes through the libraries behind this one: *sym is the first of that name, in *s, or NULL.
+ * False: one of them cannot be read. A `name` of NULL is found in none.
  */
 static bool search(const char *name, struct symbols *s, const ElfW(Sym) * *sym)
 {
@@ -151,8 +151,8 @@ static bool search(const char *name, struct symbols *s, const ElfW(Sym) * *sym)
 }
 
 /*
- * No lock and no once: dlsym(3) may call malloc, which may be jemalloc, which calls syscall(3), which
- * is ours. Everyone who comes here writes the same value.
+ * No lock and no once: dlsym(3) may call malloc, which may be jemalloc, which calls syscall(3),
+ * which is ours. Everyone who comes here writes the same value.
  */
 static void *note(size_t i, void *function)
 {

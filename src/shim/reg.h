@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reg.h - one noted registration, as regs.c, hidden.c and fired.c share it: nobody else looks inside.
+ * reg.h - one noted registration, as regs.c, hidden.c and fired.c share it: nobody else looks
+ * inside.
  *
  * Threads note, hide, show and change one registration at once, some without the stream's lock. So
- * that the kernel has in the end what the note says, `state` bears a number that grows with each change
- * of the note and with each call to the kernel: who reads it, calls the kernel and finds that it has
- * grown meanwhile, calls again, with what the note says now.
+ * that the kernel has in the end what the note says, `state` bears a number that grows with each
+ * change of the note and with each call to the kernel: who reads it, calls the kernel and finds
+ * that it has grown meanwhile, calls again, with what the note says now.
  */
 #ifndef SOCKSHIM_REG_H
 #define SOCKSHIM_REG_H
@@ -49,7 +50,9 @@ static inline uint64_t reg_next(uint64_t was, uint32_t flags, uint32_t need)
 	return ((was >> REG_NUMBER_SHIFT) + 1) << REG_NUMBER_SHIFT | bits << REG_NEED_SHIFT | flags;
 }
 
-/* Puts `flags` and `need` in place of *was; false if that is the past: it is what is there, then. */
+/*
+ * Puts `flags` and `need` in place of *was; false if that is the past: it is what is there, then.
+ */
 static inline bool reg_swap(struct reg *r, uint64_t *was, uint32_t flags, uint32_t need)
 {
 	return __atomic_compare_exchange_n(&r->state, was, reg_next(*was, flags, need), false,
@@ -95,10 +98,14 @@ struct reg *reg_claim(int fd);
 void reg_note(struct reg *r, int epoll, const struct epoll_event *e, uint32_t flags, uint32_t need);
 void reg_forget(int epoll, int fd);
 
-/* hidden.c: has the kernel do what the note says, until nobody changed it meanwhile. 0 or -errno. */
+/*
+ * hidden.c: has the kernel do what the note says, until nobody changed it meanwhile. 0 or -errno.
+ */
 int reg_apply(struct reg *r, int fd, int copy);
 
-/* fired.c: has a one-shot registration fired, so that the kernel tells nothing until it is told to? */
+/*
+ * fired.c: has a one-shot registration fired, so that the kernel tells nothing until it is told to?
+ */
 bool reg_has_fired(int epoll, int fd);
 
 #endif

@@ -90,7 +90,9 @@ static void copy_options(int from, int to, int family)
 		    sys_getsockopt(to, list[i].level, list[i].option, new, size) < 0 ||
 		    (list[i].divisor == 1 && !memcmp(old, new, size)))
 			continue;
-		/* TCP's buffers grow by themselves, a Unix socket's do not: never less than it has */
+		/*
+		 * TCP's buffers grow by themselves, a Unix socket's do not: never less than it has
+		 */
 		memcpy(&n, old, sizeof(n));
 		if (list[i].divisor > 1) {
 			int has;

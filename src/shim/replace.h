@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * replace.h - another socket in the place of the program's, where its family cannot reach the proxy:
- * the proxy listens on a Unix socket, or on IPv6 only while the program's socket is of IPv4.
+ * replace.h - another socket in the place of the program's, where its family cannot reach the
+ * proxy: the proxy listens on a Unix socket, or on IPv6 only while the program's socket is of IPv4.
  *
  * The new socket connects to the proxy beside the old one and then takes its place, before the
- * handshake, which goes on as on the program's own (pend.h). If that fails, one of the program's family
- * takes the place again. Every descriptor of this process that stands for the old socket gets the new
- * one, with its own close-on-exec flag; options, flags, owner and epoll registrations go over. Copies
- * in other processes stay as they are. What the kernel says of the new one is put into the program's
- * family (hook_option.c, hook_socket.c), by what the tables of streams know.
+ * handshake, which goes on as on the program's own (pend.h). If that fails, one of the program's
+ * family takes the place again. Every descriptor of this process that stands for the old socket
+ * gets the new one, with its own close-on-exec flag; options, flags, owner and epoll registrations
+ * go over. Copies in other processes stay as they are. What the kernel says of the new one is put
+ * into the program's family (hook_option.c, hook_socket.c), by what the tables of streams know.
  */
 #ifndef SOCKSHIM_REPLACE_H
 #define SOCKSHIM_REPLACE_H
@@ -35,7 +35,10 @@ void replace_note(struct stream *st, int fd, int domain);
  */
 void replace_put(int fd, int made, bool hide);
 
-/* connect(2) to AF_UNSPEC: ends the stream of a replacement; the program gets a socket of its family. */
+/*
+ * connect(2) to AF_UNSPEC: ends the stream of a replacement; the program gets a socket of its
+ * family.
+ */
 int replace_end(int fd);
 
 /* getsockopt(2) and setsockopt(2) where the kernel does not know the option of a replacement. */

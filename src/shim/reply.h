@@ -8,8 +8,8 @@
 
 /*
  * Answers A, AAAA and PTR as getaddrinfo and getnameinfo do; for every other type there is nothing
- * (NODATA). Writes at most `size` bytes and returns the length (0: not even an empty answer fits), or
- * -1 if a rule says Direct: then a server may be asked.
+ * (NODATA). Writes at most `size` bytes and returns the length (0: not even an empty answer fits),
+ * or -1 if a rule says Direct: then a server may be asked.
  */
 int reply(const struct dns_question *q, void *out, size_t size);
 

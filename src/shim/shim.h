@@ -91,7 +91,10 @@ void *real_find(size_t i);
 /* Our hook, if `function` is what the one of that name stands in front of; else NULL. */
 void *real_hook(const char *name, const void *function);
 
-/* What is seldom called need not be looked up by ld.so at each start. For ordinary code only; or NULL. */
+/*
+ * What is seldom called need not be looked up by ld.so at each start. For ordinary code only; or
+ * NULL.
+ */
 void *real_anywhere(const char *name);
 
 /*

@@ -66,7 +66,10 @@ static void say_broken(const char *what, const char *why)
 	log_end(&l);
 }
 
-/* Host names of proxies are looked up by the launcher; here that would be a question to the network. */
+/*
+ * Host names of proxies are looked up by the launcher; here that would be a question to the
+ * network.
+ */
 static const char *unresolved(const struct settings *s)
 {
 	for (size_t i = 0; i < s->proxy_count; i++)
@@ -76,8 +79,8 @@ static const char *unresolved(const struct settings *s)
 }
 
 /*
- * A program with more rights than its caller (AT_SECURE) takes no word from it; and where nobody has
- * named the library, /etc/ld.so.preload has.
+ * A program with more rights than its caller (AT_SECURE) takes no word from it; and where nobody
+ * has named the library, /etc/ld.so.preload has.
  */
 static bool is_secure(void)
 {
@@ -165,9 +168,9 @@ bool here_left_to_guard(void)
 }
 
 /*
- * A process of another user (by su(1) out of root's session) must not read the session, where a proxy's
- * password may be. If the supervisor judges its calls it is as well off as a static program; here
- * everything passes then.
+ * A process of another user (by su(1) out of root's session) must not read the session, where a
+ * proxy's password may be. If the supervisor judges its calls it is as well off as a static
+ * program; here everything passes then.
  */
 static struct session *start_session(const char *name)
 {
@@ -264,6 +267,6 @@ __attribute__((constructor)) static void begin(void)
 	kept_start(here());
 	if (getenv(SESSION_ENV) && !is_secure())
 		others_join();
-	else /* where there is a launcher it has done that; a session that begins here has no streams */
+	else /* a launcher has done that; a session that begins here has no streams */
 		inherit_scan(here(), say_inherited);
 }

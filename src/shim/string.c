@@ -3,8 +3,8 @@
  * string.c - <string.h> for this library alone, as far as it has words of a few bytes to look at.
  *
  * Each of libc's would be a symbol that ld.so looks up at every start of every program, through all
- * that is loaded, with an indirect function to call in the end: 0.3 us each. What may meet more bytes
- * (memcpy, strlen and their like) is libc's.
+ * that is loaded, with an indirect function to call in the end: 0.3 us each. What may meet more
+ * bytes (memcpy, strlen and their like) is libc's.
  */
 #include <stddef.h>
 #include <string.h>

@@ -15,13 +15,14 @@ void tunnel_say_open(const struct session *s, const struct stream *st, int fd);
 
 /*
  * Would a plain connect(2) have returned EINTR? It restarts after handlers installed with
- * SA_RESTART; poll(2) never does. Which signal came is not known: if any handler interrupts, say so.
+ * SA_RESTART; poll(2) never does. Which signal came is not known: if any handler interrupts, say
+ * so.
  */
 bool tunnel_interrupts(void);
 
 /*
- * For poll(2): while a controller's answer is waited for, its descriptor as a second one. Returns how
- * many there are.
+ * For poll(2): while a controller's answer is waited for, its descriptor as a second one. Returns
+ * how many there are.
  */
 nfds_t tunnel_waits(int need, struct pollfd *second);
 

@@ -48,8 +48,8 @@ static inline int plain_connect(const char *host, const char *port)
 }
 
 /*
- * A SOCKS5 client by hand: socket, connect, send, recv, send, recv, and close by the caller. The host
- * is sent as an address if it is one, else as a name.
+ * A SOCKS5 client by hand: socket, connect, send, recv, send, recv, and close by the caller. The
+ * host is sent as an address if it is one, else as a name.
  */
 static inline int socks_connect(uint16_t proxy_port, const char *host, const char *port)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * connect HOST PORT N: N times getaddrinfo, socket, connect, close, as any program does; prints µs for
- * each.
+ * connect HOST PORT N: N times getaddrinfo, socket, connect, close, as any program does; prints µs
+ * for each.
  */
 #include "bench.h"
 

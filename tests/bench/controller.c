@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * controller PATH [go]: takes reports (sockshim-report(7)) on a Unix socket; with `go` each report of a
- * connect is answered. Says "ready" when it listens.
+ * controller PATH [go]: takes reports (sockshim-report(7)) on a Unix socket; with `go` each report
+ * of a connect is answered. Says "ready" when it listens.
  */
 #include <pthread.h>
 #include <stdbool.h>

@@ -9,8 +9,8 @@
 #include "bench.h"
 
 /*
- * Sum of a field of /proc/self/smaps over the private ('p') or shared ('s') mappings, KiB. A page of a
- * shared one counts as private dirty while only one process has touched it.
+ * Sum of a field of /proc/self/smaps over the private ('p') or shared ('s') mappings, KiB. A page
+ * of a shared one counts as private dirty while only one process has touched it.
  */
 static long sum(char kind, const char *field)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* native PROXY-PORT HOST PORT N: N connects by a SOCKS5 client written by hand; prints µs for each. */
+/*
+ * native PROXY-PORT HOST PORT N: N connects by a SOCKS5 client written by hand; prints µs for each.
+ */
 #include "bench.h"
 
 int main(int argc, char **argv)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * server ADDR PORT: echoes what it gets; a connection whose first byte is 's' gets zeros until it is
- * closed. Says "ready" when it listens.
- * server ADDR PORT MS: also a SOCKS5 server that grants every request after MS, and reaches nobody: 10,000
- * connections cost it one descriptor each.
+ * server ADDR PORT: echoes what it gets; a connection whose first byte is 's' gets zeros until it
+ * is closed. Says "ready" when it listens. server ADDR PORT MS: also a SOCKS5 server that grants
+ * every request after MS, and reaches nobody: 10,000 connections cost it one descriptor each.
  */
 #include <pthread.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spawn [-e NAME=VALUE]... median|total N command...: runs the command N times, one after the other,
- * with its output thrown away. Prints the median µs of a run, or the µs of all together.
+ * spawn [-e NAME=VALUE]... median|total N command...: runs the command N times, one after the
+ * other, with its output thrown away. Prints the median µs of a run, or the µs of all together.
  */
 #include <fcntl.h>
 #include <spawn.h>

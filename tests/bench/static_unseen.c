@@ -3,11 +3,10 @@
  * A static program, which the library cannot see: its connects are the guard's.
  *
  * calls: ns of getpid, of a read of one byte, of dup and close. `calls allow` does them behind a
- * filter of one instruction, which allows everything: less than that no filter costs.
- * connect ADDR PORT N: µs of a blocking connect.
- * pending SLOW FAST PORT D N: with connects of D threads to SLOW under way, µs of each of N to FAST, and
- * the KiB that the parent process (the supervisor) has resident.
- * rate ADDR PORT N T: N connects by T threads: how many in a second.
+ * filter of one instruction, which allows everything: less than that no filter costs. connect ADDR
+ * PORT N: µs of a blocking connect. pending SLOW FAST PORT D N: with connects of D threads to SLOW
+ * under way, µs of each of N to FAST, and the KiB that the parent process (the supervisor) has
+ * resident. rate ADDR PORT N T: N connects by T threads: how many in a second.
  */
 #include <fcntl.h>
 #include <linux/filter.h>

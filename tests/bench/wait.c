@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wait many ADDR PORT N: N connects from one epoll loop, without waiting; ms until all are there, µs of
- * the longest connect(2), µs of processor time for each, bytes of memory for each while none is there.
- * wait first ADDR PORT N: connect, a byte there and back; ms, the median of N.
- * wait poll|epoll|read|write N: a call while 10,000 descriptors are open and nothing is under way; ns.
+ * wait many ADDR PORT N: N connects from one epoll loop, without waiting; ms until all are there,
+ * µs of the longest connect(2), µs of processor time for each, bytes of memory for each while none
+ * is there. wait first ADDR PORT N: connect, a byte there and back; ms, the median of N. wait
+ * poll|epoll|read|write N: a call while 10,000 descriptors are open and nothing is under way; ns.
  */
 #include <fcntl.h>
 #include <poll.h>

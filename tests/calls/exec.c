@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* exec.c - fragments of the symbols in hook_exec.c; all with an environment that has nothing in it. */
+/*
+ * exec.c - fragments of the symbols in hook_exec.c; all with an environment that has nothing in it.
+ */
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fragment.h - what a fragment is: FRAGMENT(symbol) calls the symbol in each way that a program may,
- * and returns 0, or says in one line what was wrong and returns 1. It runs in every frame of
+ * fragment.h - what a fragment is: FRAGMENT(symbol) calls the symbol in each way that a program
+ * may, and returns 0, or says in one line what was wrong and returns 1. It runs in every frame of
  * calls.c: no state between two runs, nothing that a vfork child or a signal handler must not do
- * (but for the symbols that are so themselves). A fragment that starts a program does not come back:
- * the program, `calls session`, answers for it.
+ * (but for the symbols that are so themselves). A fragment that starts a program does not come
+ * back: the program, `calls session`, answers for it.
  */
 #ifndef FRAGMENT_H
 #define FRAGMENT_H

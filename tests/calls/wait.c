@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* wait.c - fragments of the symbols in hook_poll.c, hook_select.c and hook_epoll.c: early, then on an open stream. */
+/*
+ * wait.c - fragments of the symbols in hook_poll.c, hook_select.c and hook_epoll.c: early, then on
+ * an open stream.
+ */
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>

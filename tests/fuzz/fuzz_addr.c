@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_addr.c - properties of addresses: text is taken as inet_pton(3) takes it, what is printed reads
- * back as the same, and nothing prints or reads beyond its bounds (buffers of the exact size).
+ * fuzz_addr.c - properties of addresses: text is taken as inet_pton(3) takes it, what is printed
+ * reads back as the same, and nothing prints or reads beyond its bounds (buffers of the exact
+ * size).
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_audit.c - policy files of an audit. Any split of the input gives the same result; an error has a
- * line and is plain text; what was read can be asked about anything.
+ * fuzz_audit.c - policy files of an audit. Any split of the input gives the same result; an error
+ * has a line and is plain text; what was read can be asked about anything.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * fuzz_conf.c - configuration text. Any split of the input gives the same result; what is printed
  * reads back as the same settings; options and proxy URLs are taken or refused, never worse.
@@ -135,7 +135,9 @@ static void check_strings(const char *text)
 	conf_password(&conf, text, strlen(text));
 }
 
-/* Words of the language: bytes from 128 up stand for one each, so that the fuzzer gets somewhere. */
+/*
+ * Words of the language: bytes from 128 up stand for one each, so that the fuzzer gets somewhere.
+ */
 static const char *const words[] = {
 	"Match ",
 	"host ",

@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
- * fuzz_decide.c - decide() against an oracle that shares no code with it: a call passes exactly when
- * policy's plain words allow it. Rules, addresses and names come from small pools, so that they meet.
+ * fuzz_decide.c - decide() against an oracle that shares no code with it: a call passes exactly
+ * when policy's plain words allow it. Rules, addresses and names come from small pools, so that
+ * they meet.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* FNM_CASEFOLD */

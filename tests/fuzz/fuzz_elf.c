@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_elf.c - properties of elf_judge(): never a byte beyond its input (a buffer of the exact size);
- * a prefix is judged as the whole is, or not at all; the interpreter is text that lies in the input.
+ * fuzz_elf.c - properties of elf_judge(): never a byte beyond its input (a buffer of the exact
+ * size); a prefix is judged as the whole is, or not at all; the interpreter is text that lies in
+ * the input.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>

@@ -67,7 +67,9 @@ static void check(const char *text, size_t len, size_t cut, const char *name, si
 		check_reverse(text, len, &at_once);
 }
 
-/* Input: length of the name, where to cut, the name, the text. Asked with the text's own words too. */
+/*
+ * Input: length of the name, where to cut, the name, the text. Asked with the text's own words too.
+ */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

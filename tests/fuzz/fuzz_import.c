@@ -1,7 +1,7 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
- * fuzz_import.c - other tools' configuration files. Whatever comes in, what goes out is read without
- * an error by our own parser, and there are as many comments as lines were left out.
+ * fuzz_import.c - other tools' configuration files. Whatever comes in, what goes out is read
+ * without an error by our own parser, and there are as many comments as lines were left out.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The names table against a model, and with damage: the input is a list of operations, some of which
- * write anything anywhere into the table. Until the first of those, every answer must be the model's;
- * after it, readers must stay in bounds (AddressSanitizer watches the mapping's ends) and come back.
+ * The names table against a model, and with damage: the input is a list of operations, some of
+ * which write anything anywhere into the table. Until the first of those, every answer must be the
+ * model's; after it, readers must stay in bounds (AddressSanitizer watches the mapping's ends) and
+ * come back.
  */
 #include <errno.h>
 #include <stdlib.h>

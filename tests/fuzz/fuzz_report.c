@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_report.c - properties of reports and of JSON: what was written is read back byte for byte, whatever
- * the names are; what json_read() finds good lies in its bounds, and so do its members; an answer that is
- * taken is one that may be used.
+ * fuzz_report.c - properties of reports and of JSON: what was written is read back byte for byte,
+ * whatever the names are; what json_read() finds good lies in its bounds, and so do its members; an
+ * answer that is taken is one that may be used.
  */
 #include <stdlib.h>
 #include <string.h>

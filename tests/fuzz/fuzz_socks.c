@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_socks.c - properties of the SOCKS machines: a plain model reads the whole conversation at once,
- * and every way of splitting it must end as the model says, with the same answer, having asked for
- * just the bytes that a reply certainly has; messages sent in pieces are what a server would expect.
+ * fuzz_socks.c - properties of the SOCKS machines: a plain model reads the whole conversation at
+ * once, and every way of splitting it must end as the model says, with the same answer, having
+ * asked for just the bytes that a reply certainly has; messages sent in pieces are what a server
+ * would expect.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -39,7 +40,9 @@ static uint8_t take_u8(struct bytes *b)
 	return len ? *at : 0;
 }
 
-/* Its length, one byte and where that stands are the input's: long texts cost the fuzzer nothing. */
+/*
+ * Its length, one byte and where that stands are the input's: long texts cost the fuzzer nothing.
+ */
 static const uint8_t *take_text(struct bytes *b, uint8_t text[static 255], uint8_t *len)
 {
 	uint8_t at;
@@ -327,8 +330,8 @@ static void send_piece(struct run *r, const struct socks_request *rq, uint32_t *
 }
 
 /*
- * The bytes that may be read: those of a two-byte reply, else what the final reply has at least; both
- * if the request is on its way before its turn.
+ * The bytes that may be read: those of a two-byte reply, else what the final reply has at least;
+ * both if the request is on its way before its turn.
  */
 static size_t may_read(const struct run *r, const struct socks_request *rq, const uint8_t *d)
 {

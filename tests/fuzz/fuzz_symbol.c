@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_symbol.c - ELF files with symbols. The first two bytes are where to look; never a byte beyond
- * the input (a buffer of the exact size); a name is text and not empty.
+ * fuzz_symbol.c - ELF files with symbols. The first two bytes are where to look; never a byte
+ * beyond the input (a buffer of the exact size); a name is text and not empty.
  */
 #include <elf.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_torctl.c - properties of the control protocol: every split gives the same items; what was read,
- * printed and read again is the same; unquoted(quoted(x)) is x; words lie inside of their line and come
- * to its end; no word of a command breaks out of its line.
+ * fuzz_torctl.c - properties of the control protocol: every split gives the same items; what was
+ * read, printed and read again is the same; unquoted(quoted(x)) is x; words lie inside of their
+ * line and come to its end; no word of a command breaks out of its line.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -91,7 +91,10 @@ static void same(const struct text *a, const struct text *b)
 	CHECK(a->broken == b->broken && a->len == b->len && !memcmp(a->at, b->at, a->len));
 }
 
-/* A line of exactly the buffer's size may lose its CR one way and be too long the other: leave those. */
+/*
+ * A line of exactly the buffer's size may lose its CR one way and be too long the other: leave
+ * those.
+ */
 static void check_replies(const char *data, size_t len)
 {
 	static const size_t pieces[] = {1, 2, 3, 7, 64};

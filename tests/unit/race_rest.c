@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * race_rest.c - what the tables of race_tables.c want of the rest of the library. A stream has a few steps,
- * and is open or refused then; nothing is told to anybody.
+ * race_rest.c - what the tables of race_tables.c want of the rest of the library. A stream has a
+ * few steps, and is open or refused then; nothing is told to anybody.
  */
 #include <errno.h>
 

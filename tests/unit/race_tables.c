@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * race_tables.c - the library's tables of descriptors, of registrations and of streams under way, under
- * eight threads. Built with -fsanitize=thread, which ends it with status 66 when it saw a race.
+ * race_tables.c - the library's tables of descriptors, of registrations and of streams under way,
+ * under eight threads. Built with -fsanitize=thread, which ends it with status 66 when it saw a
+ * race.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -360,7 +361,9 @@ static void many_at_once(void)
 	see(bits == pend_hot, "after eight threads as many descriptors are counted as have a bit");
 }
 
-/* Each marks a number of its own, and looks: what it marked must be seen, whoever else just ended. */
+/*
+ * Each marks a number of its own, and looks: what it marked must be seen, whoever else just ended.
+ */
 static void *marks(void *arg)
 {
 	int fd = 1000 + (int)(uintptr_t)arg;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* test_attempts.c - the ring of attempts. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* test_audit.c - policy files, and what follows from them. */
 #include <setjmp.h>
 #include <stdarg.h>

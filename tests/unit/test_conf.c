@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* test_conf.c - configuration text, proxy URLs, globs, printing. */
 #include <errno.h>
 #include <setjmp.h>

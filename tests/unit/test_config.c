@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* test_config.c - sources of the configuration: files, environment, password file. */
 #include <errno.h>
 #include <setjmp.h>

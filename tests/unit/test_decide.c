@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* test_decide.c - decide() against decide.vectors, whose head explains its lines. */
 #include <errno.h>
 #include <netinet/in.h>

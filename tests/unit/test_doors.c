@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Names on D-Bus that UnixSockets closes: found as whole strings of a message, wherever they stand. */
+/*
+ * Names on D-Bus that UnixSockets closes: found as whole strings of a message, wherever they stand.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* test_ends.c - what a socket says of its two ends. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,5 +1,7 @@
-// SPDX-License-Identifier: MIT
-/* test_events.c - the ring of events: order, loss, texts that do not fit, writers that were killed. */
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_events.c - the ring of events: order, loss, texts that do not fit, writers that were killed.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

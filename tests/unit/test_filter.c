@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* test_filter.c - the guard's filter in an interpreter of our own, against decide(). */
 #include <errno.h>
 #include <linux/audit.h>
@@ -276,7 +276,10 @@ static int set_up(void **state)
 	return conf_finish(&conf) < 0 || !code_len;
 }
 
-/* With an audit the supervisor sees what is refused, and finds the same errno by running the filter. */
+/*
+ * With an audit the supervisor sees what is refused, and finds the same errno by running the
+ * filter.
+ */
 static void test_audited(void **state)
 {
 	struct sock_filter audited[FILTER_MAX];

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* test_import.c - torsocks.conf, proxychains.conf and tsocks.conf in our words. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,7 +56,10 @@ static void test_torsocks(void **state)
 	      "proxy, always\nProxy tor://us%3Aer:p%40ss@192.0.2.9:9150\n");
 }
 
-/* Each has gone wrong in torsocks: the last byte, long comments, a bad address that became 127.0.0.1. */
+/*
+ * Each has gone wrong in torsocks: the last byte, long comments, a bad address that became
+ * 127.0.0.1.
+ */
 static void test_torsocks_reading(void **state)
 {
 	static char from[9000];

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* test_log.c - log lines: where they go, and what they must not do to the program. */
 #include <errno.h>
 #include <fcntl.h>

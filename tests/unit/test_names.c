@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The names table: contract, reuse, collisions, damaged memory, and processes killed while they write. */
+/*
+ * The names table: contract, reuse, collisions, damaged memory, and processes killed while they
+ * write.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

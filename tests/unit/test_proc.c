@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* test_proc.c - paths below /proc. */
 #include <setjmp.h>
 #include <stdarg.h>

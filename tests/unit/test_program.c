@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_program.c - real files judged: copies of this very program, with modes, owners, capabilities. */
+/*
+ * test_program.c - real files judged: copies of this very program, with modes, owners,
+ * capabilities.
+ */
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -279,7 +282,10 @@ static bool enter_users(unsigned int inside, unsigned int user, unsigned int gro
 	       write_proc("/proc/self/uid_map", users) && write_proc("/proc/self/gid_map", groups);
 }
 
-/* As an ordinary user: is root of a namespace, which may give capabilities, and then somebody in one below it. */
+/*
+ * As an ordinary user: is root of a namespace, which may give capabilities, and then somebody in
+ * one below it.
+ */
 static int judge_in_namespace(uint32_t permitted)
 {
 	int status;

@@ -256,7 +256,9 @@ static void test_closed_sockets(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	cookie = sys_cookie(pair[0]);
 	assert_true(mine && cookie);
-	/* Nobody has these; they fill everybody's places, and the window that the cookie's is in. */
+	/*
+	 * Nobody has these; they fill everybody's places, and the window that the cookie's is in.
+	 */
 	for (uint64_t i = 0; i < PROGRESS_NEAR + 32; i++, n++)
 		progress_unlock(progress_add(
 			t, cookie + (PROGRESS_SLOTS - PROGRESS_NEAR) * (1000 + i / 32) + i % 32,

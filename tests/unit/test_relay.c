@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* test_relay.c - the door of a relay lets in one caller's socket, and sends everybody else away. */
 #include <errno.h>
 #include <netinet/in.h>

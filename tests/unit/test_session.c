@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* test_session.c - a session is made, found by its name, checked, sealed, and removed. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
- * test_stream.c - a stream step by step, against a server that is this very test: what is sent when,
- * what is waited for, what a failure leaves of the socket.
+ * test_stream.c - a stream step by step, against a server that is this very test: what is sent
+ * when, what is waited for, what a failure leaves of the socket.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -202,8 +202,8 @@ static void in_few_messages_to_tor(void **state)
 }
 
 /*
- * Who closes before it has read all resets: that is the same refusal as an end of file. What was said
- * before counts.
+ * Who closes before it has read all resets: that is the same refusal as an end of file. What was
+ * said before counts.
  */
 static void reset_is_closed(void **state)
 {

@@ -393,8 +393,8 @@ static uint64_t in_blocks(uint64_t i, uint64_t cpus, uint64_t block, uint64_t st
 }
 
 /*
- * 10,000 streams that live are all listed whatever cookies the kernel gave them, among three times as
- * many that come and go.
+ * 10,000 streams that live are all listed whatever cookies the kernel gave them, among three times
+ * as many that come and go.
  */
 static void ten_thousand(void **state)
 {
@@ -470,7 +470,9 @@ static void rubbish(void **state)
 #define CROWD 4096u
 #define CROWD_BUCKETS 32u
 
-/* Cookies that all may stand in so many buckets of each tier: twice as many as there is room for. */
+/*
+ * Cookies that all may stand in so many buckets of each tier: twice as many as there is room for.
+ */
 static uint64_t crowded[CROWD];
 
 static int pick_crowded(void **state)

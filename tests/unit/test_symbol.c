@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* test_symbol.c - symbols of this very program and of libc, against what the linker says. */
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* test_sys.c - what sys.h adds to the system calls. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: MIT
-// bypass WAY [ADDRESS [PORT]]: a dynamic program whose connect does not pass the preloaded library. Prints "went" or the
-// name of the error; `bypass` also is the plugin that it loads.
+/* SPDX-License-Identifier: MIT */
+// bypass WAY [ADDRESS [PORT]]: a dynamic program whose connect does not pass the preloaded library.
+// Prints "went" or the name of the error; `bypass` also is the plugin that it loads.
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -91,7 +91,10 @@ static long by_deepbind(void)
 	return c ? c(tcp(), (struct sockaddr *)&to, sizeof(to)) : -1;
 }
 
-/* libc looks a name up by itself, with sockets that no hook sees, and is asked to connect to what it found. */
+/*
+ * libc looks a name up by itself, with sockets that no hook sees, and is asked to connect to what
+ * it found.
+ */
 static long look_up(void *libc)
 {
 	int (*lookup)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =

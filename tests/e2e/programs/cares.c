@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: MIT
-// cares WHAT NAME [TYPE] [tcp]: one question with c-ares, which asks servers with sockets of its own: host, info, query,
-// addr. Prints what comes, or the error's words.
+/* SPDX-License-Identifier: MIT */
+// cares WHAT NAME [TYPE] [tcp]: one question with c-ares, which asks servers with sockets of its
+// own: host, info, query, addr. Prints what comes, or the error's words.
 // ld: -lcares
 #include <ares.h>
 #include <arpa/inet.h>

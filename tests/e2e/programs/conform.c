@@ -1,8 +1,9 @@
-// SPDX-License-Identifier: MIT
-// Does a connection in progress behave as the kernel's own? conform FIRST COUNT, started by conform_far: for each seed a
-// random sequence of calls on a socket that connects; one line a call, with what it returned. The same seeds bare and
-// wrapped give the same lines. Nothing depends on time: the far side lets a connection go on when it is told to, and
-// after each call it is waited until nothing is on the way.
+/* SPDX-License-Identifier: MIT */
+// Does a connection in progress behave as the kernel's own? conform FIRST COUNT, started by
+// conform_far: for each seed a random sequence of calls on a socket that connects; one line a call,
+// with what it returned. The same seeds bare and wrapped give the same lines. Nothing depends on
+// time: the far side lets a connection go on when it is told to, and after each call it is waited
+// until nothing is on the way.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -484,7 +485,8 @@ static void some(int n)
 
 // ---- how the program learns that a connection is up or refused ----
 
-// Looks again and again; the far side has all the time it wants in between. What it is told last is said.
+// Looks again and again; the far side has all the time it wants in between. What it is told last is
+// said.
 static void look_by_turns(void)
 {
 	int how = chance(7), which = chance(2), got = 0;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* conform.h - what `conform` orders of `conform_far`, over descriptor ORDERS: a struct order, one byte back. */
+/*
+ * conform.h - what `conform` orders of `conform_far`, over descriptor ORDERS: a struct order, one
+ * byte back.
+ */
 #ifndef CONFORM_H
 #define CONFORM_H
 

@@ -1,10 +1,12 @@
-// SPDX-License-Identifier: MIT
-// The far side of `conform`, where nothing happens by time. conform_far COMMAND…, as root, in a network namespace of its
-// own. What COMMAND sends to 10.200.0.2 goes into a TUN device whose packets are turned round here: to 10.200.0.1, where
-// this program is the server, and a SOCKS proxy that is the server itself once it has replied. SYNs, or replies of the
-// proxy, are held until COMMAND orders otherwise (conform.h): a connection stays in progress for as long as it likes.
-// A packet that is written to a TUN device has been received when write(2) returns, and one that is sent is in it when
-// send(2) returns; so when neither the device nor a socket has more, nothing is on the way.
+/* SPDX-License-Identifier: MIT */
+// The far side of `conform`, where nothing happens by time. conform_far COMMAND…, as root, in a
+// network namespace of its own. What COMMAND sends to 10.200.0.2 goes into a TUN device whose
+// packets are turned round here: to 10.200.0.1, where this program is the server, and a SOCKS proxy
+// that is the server itself once it has replied. SYNs, or replies of the proxy, are held until
+// COMMAND orders otherwise (conform.h): a connection stays in progress for as long as it likes. A
+// packet that is written to a TUN device has been received when write(2) returns, and one that is
+// sent is in it when send(2) returns; so when neither the device nor a socket has more, nothing is
+// on the way.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -431,7 +433,8 @@ static void make_tun(void)
 
 	tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	need(tun >= 0 && ioctl(tun, TUNSETIFF, &r) == 0, "/dev/net/tun");
-	// no queue before the device: it would give packets away later; ports enough for many sequences
+	// no queue before the device: it would give packets away later; ports enough for many
+	// sequences
 	need(system("ip link set lo up && ip addr add 10.200.0.1/24 dev tun0 && ip link set tun0 "
 		    "up && "
 		    "ip -6 addr add fd00:200::1/64 dev tun0 nodad && "

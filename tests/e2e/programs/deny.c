@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: MIT
-// deny KIND COMMAND…: runs a command under a filter as a container's, without some system calls or what is new in them.
+/* SPDX-License-Identifier: MIT */
+// deny KIND COMMAND…: runs a command under a filter as a container's, without some system calls or
+// what is new in them.
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -1,7 +1,7 @@
-// SPDX-License-Identifier: MIT
-// Calls on a connection in progress that `conform` does not make: the rarer ones, with odd arguments, and those whose answer
-// does not depend on it. early, started by conform_far as `pending` is: bare and wrapped it does the same; the last line is
-// "N cases".
+/* SPDX-License-Identifier: MIT */
+// Calls on a connection in progress that `conform` does not make: the rarer ones, with odd
+// arguments, and those whose answer does not depend on it. early, started by conform_far as
+// `pending` is: bare and wrapped it does the same; the last line is "N cases".
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
@@ -128,7 +128,8 @@ static void bad_ends(void)
 	close(pipes[1]);
 }
 
-// No address is looked at: not a short one, of another family, or one that would be no business of a proxy.
+// No address is looked at: not a short one, of another family, or one that would be no business of
+// a proxy.
 static void connected_elsewhere(void)
 {
 	int fd = in_progress();

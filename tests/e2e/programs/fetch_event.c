@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: MIT
-// fetch_event COUNT HOST PORT [evdns]: so many pages at once with libevent: bufferevent_socket_connect_hostname, with
-// libc's resolver or libevent's own.
+/* SPDX-License-Identifier: MIT */
+// fetch_event COUNT HOST PORT [evdns]: so many pages at once with libevent:
+// bufferevent_socket_connect_hostname, with libc's resolver or libevent's own.
 // ld: -levent
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>

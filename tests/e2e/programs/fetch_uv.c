@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: MIT
-// fetch_uv COUNT HOST PORT: so many pages at once with libuv: uv_getaddrinfo in its threads, uv_tcp_connect.
+/* SPDX-License-Identifier: MIT */
+// fetch_uv COUNT HOST PORT: so many pages at once with libuv: uv_getaddrinfo in its threads,
+// uv_tcp_connect.
 // ld: -luv
 #include <stdio.h>
 #include <stdlib.h>

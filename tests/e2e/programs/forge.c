@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* forge: a session's stream of a socket that there never was, as only an audit's own memory can tell of it. */
+/*
+ * forge: a session's stream of a socket that there never was, as only an audit's own memory can
+ * tell of it.
+ */
 #include <netinet/in.h>
 #include <stdlib.h>
 

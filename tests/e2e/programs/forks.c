@@ -2,10 +2,10 @@
 /*
  * forks.c - connections of processes that fork.
  *
- * forks first HOST PORT: the first that a fork does is a vfork, whose child closes what is under way
- * forks made HOST PORT: a vfork child is the first of all to copy a descriptor; then another process connects
- * forks storm HOST PORT COUNT SEED: threads that connect in every way, and fork, vfork and exec
- * meanwhile, under a timer of 1 kHz. Prints how many were wrong.
+ * forks first HOST PORT: the first that a fork does is a vfork, whose child closes what is under
+ * way forks made HOST PORT: a vfork child is the first of all to copy a descriptor; then another
+ * process connects forks storm HOST PORT COUNT SEED: threads that connect in every way, and fork,
+ * vfork and exec meanwhile, under a timer of 1 kHz. Prints how many were wrong.
  */
 #include <errno.h>
 #include <fcntl.h>

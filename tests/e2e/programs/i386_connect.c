@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: MIT
-// A program of another word size: our library cannot be loaded into it. It says that it ran, and connects.
+/* SPDX-License-Identifier: MIT */
+// A program of another word size: our library cannot be loaded into it. It says that it ran, and
+// connects.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>

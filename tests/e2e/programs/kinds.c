@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
- * kinds CASE ADDRESS: a TCP socket's number is taken by a UDP socket, as CASE says; then it is connected. Prints what
- * connect(2) says of it. Only `unseen` does so by inline system calls, and sends a word when it is connected.
+ * kinds CASE ADDRESS: a TCP socket's number is taken by a UDP socket, as CASE says; then it is
+ * connected. Prints what connect(2) says of it. Only `unseen` does so by inline system calls, and
+ * sends a word when it is connected.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -114,7 +115,10 @@ static int by_message(void)
 	return fd;
 }
 
-/* A vfork child closes it in its own table, and takes the number for a TCP socket: in its parent it is UDP still. */
+/*
+ * A vfork child closes it in its own table, and takes the number for a TCP socket: in its parent it
+ * is UDP still.
+ */
 static int by_vfork(void)
 {
 	static char name[] = "true", *argv[] = {name, NULL};

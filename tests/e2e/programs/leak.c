@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: MIT
-// leak WAY [ADDRESS [PORT]]: tries to get one packet out past the proxy. Prints "went" when the call succeeded, or the
-// name of the error; the judge of what left the machine is the capture.
+/* SPDX-License-Identifier: MIT */
+// leak WAY [ADDRESS [PORT]]: tries to get one packet out past the proxy. Prints "went" when the
+// call succeeded, or the name of the error; the judge of what left the machine is the capture.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/ethernet.h>

@@ -1,8 +1,9 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
- * listen.c - listen ADDRESS|unbound PORTFILE ENDFILE [WISH…]: a server that answers each connection with one line,
- * until ENDFILE exists. PORTFILE gets its port, or the name of an error. Wishes: only6, reuse (two sockets on one port), undo (it
- * tries to leave the device that it may have been put on), late (the same before it listens).
+ * listen.c - listen ADDRESS|unbound PORTFILE ENDFILE [WISH…]: a server that answers each connection
+ * with one line, until ENDFILE exists. PORTFILE gets its port, or the name of an error. Wishes:
+ * only6, reuse (two sockets on one port), undo (it tries to leave the device that it may have been
+ * put on), late (the same before it listens).
  */
 #include <arpa/inet.h>
 #include <errno.h>

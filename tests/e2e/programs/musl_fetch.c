@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: MIT
-// musl_fetch NAME [4|6]: built with musl, static: looks a name up as musl does it, and prints the page of its web server.
+/* SPDX-License-Identifier: MIT */
+// musl_fetch NAME [4|6]: built with musl, static: looks a name up as musl does it, and prints the
+// page of its web server.
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>

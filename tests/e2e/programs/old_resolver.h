@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: MIT
-// old_resolver.h - the resolver's functions as a program linked before glibc 2.34 has them: dlvsym(3) would not find a
-// preloaded library's.
+/* SPDX-License-Identifier: MIT */
+// old_resolver.h - the resolver's functions as a program linked before glibc 2.34 has them:
+// dlvsym(3) would not find a preloaded library's.
 #ifndef OLD_RESOLVER_H
 #define OLD_RESOLVER_H
 

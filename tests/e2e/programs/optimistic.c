@@ -1,9 +1,10 @@
-// SPDX-License-Identifier: MIT
-// Does the program read exactly what the server sent, whatever it reads with? `optimistic serve ADDRESS`: the servers.
-// `optimistic read ADDRESS FIRST COUNT`: for each seed one connection, made, written to, watched and read in random ways,
-// by this process, a child, another program or whoever was handed the socket. `optimistic refused ADDRESS ERRNO FIRST
-// COUNT`: connections that the proxy refuses; the first call that fails must say so. One line for each seed that is wrong.
-// `optimistic file ADDRESS`: reads with <stdio.h>. MOST in the environment: bytes at most.
+/* SPDX-License-Identifier: MIT */
+// Does the program read exactly what the server sent, whatever it reads with? `optimistic serve
+// ADDRESS`: the servers. `optimistic read ADDRESS FIRST COUNT`: for each seed one connection, made,
+// written to, watched and read in random ways, by this process, a child, another program or whoever
+// was handed the socket. `optimistic refused ADDRESS ERRNO FIRST COUNT`: connections that the proxy
+// refuses; the first call that fails must say so. One line for each seed that is wrong. `optimistic
+// file ADDRESS`: reads with <stdio.h>. MOST in the environment: bytes at most.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

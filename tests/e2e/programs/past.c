@@ -1,8 +1,8 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
- * past.c - past ADDRESS PORT [stream]: connects by a system call of its own, past the library; after a
- * stream of the same socket, if one is asked for. SEEN: the log of an strace(1) of the auditor; it stays
- * until that has looked for the program that a socket is of: this one.
+ * past.c - past ADDRESS PORT [stream]: connects by a system call of its own, past the library;
+ * after a stream of the same socket, if one is asked for. SEEN: the log of an strace(1) of the
+ * auditor; it stays until that has looked for the program that a socket is of: this one.
  */
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: MIT
-// Connections in progress, and more than one thread or process, signals, many descriptors. pending, started by conform_far,
-// which holds a connection until it is told to let it go: nothing depends on time. Bare and wrapped it does the same; the
-// last line is "N cases", and before it what went wrong.
+/* SPDX-License-Identifier: MIT */
+// Connections in progress, and more than one thread or process, signals, many descriptors. pending,
+// started by conform_far, which holds a connection until it is told to let it go: nothing depends
+// on time. Bare and wrapped it does the same; the last line is "N cases", and before it what went
+// wrong.
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* pending.h - what `pending` and `shared` do alike: conform_far's client, which says what is not as it should be. */
+/*
+ * pending.h - what `pending` and `shared` do alike: conform_far's client, which says what is not as
+ * it should be.
+ */
 #ifndef PENDING_H
 #define PENDING_H
 
@@ -59,7 +62,8 @@ static inline int begun(void)
 	return fd;
 }
 
-// It comes as far as the stage lets it. A connect(2) is a short look: what the proxy said last is mostly not read.
+// It comes as far as the stage lets it. A connect(2) is a short look: what the proxy said last is
+// mostly not read.
 static inline void come_there(int fd)
 {
 	order(SETTLE, 0);

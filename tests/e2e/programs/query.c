@@ -1,6 +1,7 @@
-// SPDX-License-Identifier: MIT
-// query FUNCTION NAME TYPE [DOMAIN]: one question by a function of the resolver; prints the records of the answer, one a
-// line, or "h_errno N". query async MODE NAME…: getaddrinfo_a with what tells of its end (wait, poll, signal, thread).
+/* SPDX-License-Identifier: MIT */
+// query FUNCTION NAME TYPE [DOMAIN]: one question by a function of the resolver; prints the records
+// of the answer, one a line, or "h_errno N". query async MODE NAME…: getaddrinfo_a with what tells
+// of its end (wait, poll, signal, thread).
 // ld: -lresolv
 #include <arpa/inet.h>
 #include <arpa/nameser.h>

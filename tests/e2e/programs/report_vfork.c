@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 // Connects; then a vfork child connects, and a signal handler does; errno is kept on success.
 #include <arpa/inet.h>
 #include <errno.h>

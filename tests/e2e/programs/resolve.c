@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: MIT
-// resolve WAY NAME: one lookup by one of libc's many ways. Prints the address, or what the function says.
+/* SPDX-License-Identifier: MIT */
+// resolve WAY NAME: one lookup by one of libc's many ways. Prints the address, or what the function
+// says.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>

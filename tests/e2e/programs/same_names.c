@@ -1,6 +1,7 @@
-// SPDX-License-Identifier: MIT
-// same_names SEED COUNT [NAME]: calls libc's name functions with COUNT generated arguments (for the one NAME, if it is
-// given), and prints what each call gave, one a line. Run with and without sockshim, in a world whose /etc/hosts knows the names, it must print the same.
+/* SPDX-License-Identifier: MIT */
+// same_names SEED COUNT [NAME]: calls libc's name functions with COUNT generated arguments (for the
+// one NAME, if it is given), and prints what each call gave, one a line. Run with and without
+// sockshim, in a world whose /etc/hosts knows the names, it must print the same.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>

@@ -1,6 +1,7 @@
-// SPDX-License-Identifier: MIT
-// Connections in progress that more than one process has: passed on meanwhile, or shared before one of them connects. shared,
-// started by conform_far as `pending` is: bare and wrapped it does the same; the last line is "N cases".
+/* SPDX-License-Identifier: MIT */
+// Connections in progress that more than one process has: passed on meanwhile, or shared before one
+// of them connects. shared, started by conform_far as `pending` is: bare and wrapped it does the
+// same; the last line is "N cases".
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -385,7 +386,8 @@ static void wait_asleep(pid_t pid)
 		sched_yield();
 }
 
-// It sleeps in connect(2), and the far end has come to where it holds: each round is one of the handshake's.
+// It sleeps in connect(2), and the far end has come to where it holds: each round is one of the
+// handshake's.
 static void wait_held(pid_t pid)
 {
 	wait_asleep(pid);
@@ -509,8 +511,8 @@ static void connector_killed(void)
 	}
 }
 
-// As above, while it looks at the stream all the time: what it had begun is lost, and that is an error, or the other one
-// goes on.
+// As above, while it looks at the stream all the time: what it had begun is lost, and that is an
+// error, or the other one goes on.
 static void killed_at_it(void)
 {
 	for (int i = 0; i < 10; i++) {

@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: MIT
-// What a program may do with sockets and descriptors: sockets CASE [HOST [PORT]]. Each case judges for itself and ends
-// with 0, or says in one line what was wrong.
+/* SPDX-License-Identifier: MIT */
+// What a program may do with sockets and descriptors: sockets CASE [HOST [PORT]]. Each case judges
+// for itself and ends with 0, or says in one line what was wrong.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -213,7 +213,8 @@ static void case_twice(void)
 	fetch(fd);
 }
 
-// 7009 is closed. A second try on the same socket, and one on a new socket that has the same number.
+// 7009 is closed. A second try on the same socket, and one on a new socket that has the same
+// number.
 static void case_again(void)
 {
 	int fd = stream_socket(AF_INET), number = fd;
@@ -249,7 +250,8 @@ static void case_refused(void)
 	CHECK(read(fd, &peer, 1) <= 0);
 }
 
-// The peer is the address that the program asked for, cut off as the kernel does it; the own address is the real one.
+// The peer is the address that the program asked for, cut off as the kernel does it; the own
+// address is the real one.
 static void case_peer(void)
 {
 	struct sockaddr_in to = address_of(host, port), peer, own;
@@ -407,7 +409,8 @@ static void case_pass_fd(void)
 	wait_child(pid);
 }
 
-// The parent looks the name up and the child connects; and the other way round, through the number alone.
+// The parent looks the name up and the child connects; and the other way round, through the number
+// alone.
 static void case_fork(void)
 {
 	struct sockaddr_in to = address_of(host, port);
@@ -440,7 +443,8 @@ static void case_fork(void)
 	fetch(fd);
 }
 
-// A vfork child shares our memory: what it closes is closed for itself only, and it must not change our tables.
+// A vfork child shares our memory: what it closes is closed for itself only, and it must not change
+// our tables.
 static void case_vfork(void)
 {
 	int fd = connected();

@@ -2,9 +2,9 @@
 /*
  * stacks.c - how much stack calls take, and programs that have little of it.
  *
- * stacks measure NAME PORT: what each call touches of a stack, in bytes
- * stacks run KIND BYTES NAME PORT: looks NAME up, connects, polls, asks and reads, on stacks of BYTES
- * (of a signal handler: beside what the kernel keeps there). KIND is coroutine, thread or signal.
+ * stacks measure NAME PORT: what each call touches of a stack, in bytes stacks run KIND BYTES NAME
+ * PORT: looks NAME up, connects, polls, asks and reads, on stacks of BYTES (of a signal handler:
+ * beside what the kernel keeps there). KIND is coroutine, thread or signal.
  */
 #include <errno.h>
 #include <fcntl.h>

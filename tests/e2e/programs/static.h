@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: MIT
-// static.h - what the static_* programs share: the address they go to, one page from it, the choice of a way.
+/* SPDX-License-Identifier: MIT */
+// static.h - what the static_* programs share: the address they go to, one page from it, the choice
+// of a way.
 #ifndef STATIC_H
 #define STATIC_H
 

@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: MIT
-// static_ask WAY [ADDRESS PORT [COUNT]]: asks a name server by a socket that is not connected, in one of many ways. An
-// answer counts only if it came from the very address that was asked.
+/* SPDX-License-Identifier: MIT */
+// static_ask WAY [ADDRESS PORT [COUNT]]: asks a name server by a socket that is not connected, in
+// one of many ways. An answer counts only if it came from the very address that was asked.
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>

@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: MIT
-// static_attack WAY [ADDRESS PORT [COUNT]]: as static_guard; programs that do to each other what is hardly ever done.
+/* SPDX-License-Identifier: MIT */
+// static_attack WAY [ADDRESS PORT [COUNT]]: as static_guard; programs that do to each other what is
+// hardly ever done.
 #include <fcntl.h>
 #include <linux/net_tstamp.h>
 #include <linux/sched.h>
@@ -56,8 +57,8 @@ static void *flip(void *arg)
 }
 
 /*
- * ADDRESS may be connected to directly, and refuses; 203.0.113.80:80 may not, and the supervisor says
- * something else. It goes on until both were seen: before that there was no race.
+ * ADDRESS may be connected to directly, and refuses; 203.0.113.80:80 may not, and the supervisor
+ * says something else. It goes on until both were seen: before that there was no race.
  */
 static int race(void)
 {

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 // Copies stdin to stdout, with system calls that no library sees.
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 // A static program: no library can be loaded into it. It says that it ran, and connects.
 #include <arpa/inet.h>
 #include <netinet/in.h>

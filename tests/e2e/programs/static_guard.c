@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 // static_guard WAY [ADDRESS PORT [COUNT]]: a static program that the guard alone can see.
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -45,7 +45,10 @@ static int get_nonblocking(void)
 	return page(fd);
 }
 
-/* Options set before the connect are still there after it, and the flags of the descriptor too; more can be set. */
+/*
+ * Options set before the connect are still there after it, and the flags of the descriptor too;
+ * more can be set.
+ */
 static int options(void)
 {
 	int fd = tcp(), on = 1, value = 0, size = 40000;
@@ -135,8 +138,8 @@ static void *flip(void *arg)
 }
 
 /*
- * ADDRESS may be reached directly, 203.0.113.80:80 may not: while it is judged, they change places. For
- * datagrams it goes on until both were seen: before that there was no race.
+ * ADDRESS may be reached directly, 203.0.113.80:80 may not: while it is judged, they change places.
+ * For datagrams it goes on until both were seen: before that there was no race.
  */
 static int race(int by_datagram)
 {
@@ -190,8 +193,9 @@ static void *closer(void *arg)
 }
 
 /*
- * Descriptors are closed and replaced while their connect is pending. Who wins is left to chance, on
- * a quiet machine the closer every time; a connect that nobody disturbs must work after all that.
+ * Descriptors are closed and replaced while their connect is pending. Who wins is left to chance,
+ * on a quiet machine the closer every time; a connect that nobody disturbs must work after all
+ * that.
  */
 static int close_race(void)
 {

@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: MIT
-// static_load WAY [ADDRESS PORT [COUNT]]: as static_guard; many calls, threads and processes at a time.
+/* SPDX-License-Identifier: MIT */
+// static_load WAY [ADDRESS PORT [COUNT]]: as static_guard; many calls, threads and processes at a
+// time.
 #include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
@@ -172,7 +173,9 @@ static void *hold_one(void *arg)
 	return NULL;
 }
 
-/* COUNT calls that wait at the same time, each of its own thread; answered after a line of input. */
+/*
+ * COUNT calls that wait at the same time, each of its own thread; answered after a line of input.
+ */
 static int hold(void)
 {
 	pthread_t *t = calloc((size_t)count, sizeof(*t));
@@ -253,7 +256,10 @@ static void *until_it_fails(void *arg)
 	return NULL;
 }
 
-/* The supervisor, our parent, is killed while 16 threads connect: each must get ENOSYS, and then nothing else. */
+/*
+ * The supervisor, our parent, is killed while 16 threads connect: each must get ENOSYS, and then
+ * nothing else.
+ */
 static int murder(void)
 {
 	pthread_t t[THREADS];

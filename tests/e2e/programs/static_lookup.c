@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: MIT
-// static_lookup udp|tcp NAME [SERVER]: asks a name server by itself for A, and prints the address or error.
+/* SPDX-License-Identifier: MIT */
+// static_lookup udp|tcp NAME [SERVER]: asks a name server by itself for A, and prints the address
+// or error.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

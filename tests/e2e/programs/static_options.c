@@ -1,6 +1,7 @@
-// SPDX-License-Identifier: MIT
-// static_options PORT: sets each option that a socket may have, to values that name the cable, a group, a source route;
-// then sends to PORT of loopback and beyond. The judge is the capture. Prints how many options were taken.
+/* SPDX-License-Identifier: MIT */
+// static_options PORT: sets each option that a socket may have, to values that name the cable, a
+// group, a source route; then sends to PORT of loopback and beyond. The judge is the capture.
+// Prints how many options were taken.
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>

@@ -1,3 +1,3 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 // wrong.c as a static program: the supervisor answers.
 #include "wrong.c"

@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: MIT
-// wrong.c - addresses of another family than the socket's, and of wrong lengths: prints what the kernel says of each.
+/* SPDX-License-Identifier: MIT */
+// wrong.c - addresses of another family than the socket's, and of wrong lengths: prints what the
+// kernel says of each.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
