@@ -177,7 +177,9 @@ static void *ask(size_t i)
 
 void *real_anywhere(const char *name)
 {
-	return real(dlsym)(NULL, name); /* RTLD_DEFAULT */
+	__typeof__(dlsym) *f = real(dlsym);
+
+	return f ? f(NULL, name) : NULL; /* RTLD_DEFAULT */
 }
 
 void *real_find(size_t i)
