@@ -177,7 +177,7 @@ static void *ask(size_t i)
 
 void *real_anywhere(const char *name)
 {
-	__typeof__(dlsym) *f = real(dlsym);
+	__typeof__(real_table.dlsym) f = real(dlsym);
 
 	return f ? f(NULL, name) : NULL; /* RTLD_DEFAULT */
 }
