@@ -264,7 +264,7 @@ look_at_maker()
 	{
 		run shim sh -c "$T/tmp/bin/musl web.far.test; wait"
 		expect_output "$WEB_BODY"
-		run in_prog "$PYTHON" "$E2E/programs/subreaper.py" "$T/build/sockshim" -p "$PROXY" "$T/tmp/bin/musl" web.far.test
+		run in_prog "$PYTHON" "$T/e2e/programs/subreaper.py" "$T/build/sockshim" -p "$PROXY" "$T/tmp/bin/musl" web.far.test
 		expect_output "$WEB_BODY"$'\nnone'
 	}
 	both check
