@@ -59,11 +59,12 @@ size_t addr_print(const struct addr *a, char out[static ADDR_TEXT]);
 /* Prints "1.2.3.4:80" or "[2001:db8::1]:80"; returns the length. */
 size_t addr_print_port(const struct addr *a, char out[static ADDR_TEXT]);
 
-bool addr_is_v4(const struct addr *a);	      /* IPv4 or v4-mapped */
-int addr_family(const struct addr *a);	      /* AF_INET then, else AF_INET6 */
-bool addr_is_any(const struct addr *a);	      /* 0.0.0.0 or :: */
-bool addr_is_loopback(const struct addr *a);  /* 127.0.0.0/8 or ::1 */
-bool addr_is_multicast(const struct addr *a); /* 224.0.0.0/4, 255.255.255.255, ff00::/8 */
+bool addr_is_v4(const struct addr *a);	       /* IPv4 or v4-mapped */
+int addr_family(const struct addr *a);	       /* AF_INET then, else AF_INET6 */
+bool addr_is_any(const struct addr *a);	       /* 0.0.0.0 or :: */
+bool addr_is_loopback(const struct addr *a);   /* 127.0.0.0/8 or ::1 */
+bool addr_is_link_local(const struct addr *a); /* fe80::/10 */
+bool addr_is_multicast(const struct addr *a);  /* 224.0.0.0/4, 255.255.255.255, ff00::/8 */
 bool addr_same_ip(const struct addr *a, const struct addr *b);
 bool addr_equal(const struct addr *a, const struct addr *b); /* ip, scope and port */
 

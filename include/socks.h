@@ -128,6 +128,8 @@ void socks_eof(struct socks *s);
  */
 void socks_fail(struct socks *s, int error);
 
+#define SOCKS5_NO_COMMAND 7 /* the reply code: the command is not known (RFC 1928 §6) */
+
 /*
  * The errno that a reply code means (RFC 1928 §6, Tor's F0..F7, SOCKS4's 5b..5d); 0 for granted,
  * ECONNREFUSED for codes that nobody has defined.

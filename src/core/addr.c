@@ -132,6 +132,11 @@ bool addr_is_loopback(const struct addr *a)
 	return !memcmp(a->ip, one, sizeof(one));
 }
 
+bool addr_is_link_local(const struct addr *a)
+{
+	return a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80;
+}
+
 bool addr_is_multicast(const struct addr *a)
 {
 	static const uint8_t broadcast[4] = {255, 255, 255, 255};

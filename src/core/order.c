@@ -50,7 +50,7 @@ static int scope(const struct addr *a)
 	}
 	if (a->ip[0] == 0xff)
 		return a->ip[1] & 0xf;
-	if (addr_is_loopback(a) || (a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80))
+	if (addr_is_loopback(a) || addr_is_link_local(a))
 		return SCOPE_LINK;
 	return a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0xc0 ? SCOPE_SITE : SCOPE_GLOBAL;
 }

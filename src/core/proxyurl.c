@@ -180,16 +180,11 @@ static bool is_host_name(const char *host)
 	return false;
 }
 
-static bool is_link_local(const struct addr *a)
-{
-	return a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80;
-}
-
 static const char *check_address(const struct addr *a)
 {
 	if (addr_is_any(a) || addr_is_multicast(a))
 		return "the host is not an address that can be connected to";
-	if (is_link_local(a) && !a->scope)
+	if (addr_is_link_local(a) && !a->scope)
 		return "a link-local address needs its interface, as in [fe80::1%25eth0]:1080";
 	return NULL;
 }
@@ -200,7 +195,7 @@ static bool has_interface(const char *host)
 	size_t len = strcspn(host, "%");
 	struct addr a;
 
-	return host[len] && host[len + 1] && addr_parse(&a, host, len) && is_link_local(&a);
+	return host[len] && host[len + 1] && addr_parse(&a, host, len) && addr_is_link_local(&a);
 }
 
 static const char *take_host(struct proxy *p, struct part host)

@@ -7,7 +7,6 @@
 
 #define SOCKS4_REPLY 8	     /* every SOCKS4 reply */
 #define SOCKS5_REPLY_LEAST 7 /* a reply whose name is empty */
-#define SOCKS5_NO_COMMAND 7
 #define METHOD_REPLY 2
 #define AUTH_REPLY 2
 

@@ -133,7 +133,7 @@ static int ask(struct probe *pr, uint8_t protocol, enum socks_command command, b
 	client_talk(fd, &k, &rq, &answer, pr->timeout);
 	close(fd);
 	if (k.replied && !socks_code_errno(protocol, k.code) && socks_next(&k) != SOCKS_DONE)
-		return 7; /* it was taken for another command */
+		return SOCKS5_NO_COMMAND; /* it was taken for another command */
 	return k.replied ? k.code : -1;
 }
 
@@ -148,8 +148,8 @@ static void print_socks4(struct probe *pr)
 static void print_extensions(struct probe *pr)
 {
 	int resolve = ask(pr, SOCKS_V5, SOCKS_RESOLVE, false);
-	int ptr = resolve == 0 ? ask(pr, SOCKS_V5, SOCKS_RESOLVE_PTR, false) : 7;
-	bool reverse = resolve == 0 && ptr != 7, pipeline;
+	int ptr = resolve == 0 ? ask(pr, SOCKS_V5, SOCKS_RESOLVE_PTR, false) : SOCKS5_NO_COMMAND;
+	bool reverse = resolve == 0 && ptr != SOCKS5_NO_COMMAND, pipeline;
 
 	pipeline = resolve == 0 && ask(pr, SOCKS_V5, SOCKS_RESOLVE, true) == 0;
 	printf("proxy: extensions:%s%s%s%s\n", resolve == 0 ? " RESOLVE" : " none",

@@ -43,7 +43,8 @@ static void told(struct bytes_out *o, const struct stream *st, const struct sess
 /* The proxy refused by a decision of its own, not since the target could not be reached. */
 static bool by_its_rules(const struct stream *st, const struct proxy *p)
 {
-	if (st->command != SOCKS_CONNECT && p->protocol == SOCKS_V5 && st->socks.code == 7)
+	if (st->command != SOCKS_CONNECT && p->protocol == SOCKS_V5 &&
+	    st->socks.code == SOCKS5_NO_COMMAND)
 		return true; /* it knows no RESOLVE */
 	return !p->tor && socks_code_errno(p->protocol, st->socks.code) == EACCES;
 }
